@@ -1,0 +1,90 @@
+/**
+ * A queue of keys with the promises of Kubernetes' client-go work queue: a key that is added while
+ * it waits is worked on once, a key that is added while it is being worked on is worked on again
+ * afterwards, and never twice at the same time. Failures wait exponentially longer, per key.
+ */
+export interface WorkQueue {
+  /** Queues a key, at once or after a delay; the earliest time asked for counts. */
+  add(key: string, afterMs?: number): void;
+  /** Stops starting work and resolves when what is running has ended. */
+  stop(): Promise<void>;
+}
+
+/** What one run of the work came to. */
+export type WorkResult =
+  | { outcome: "done"; requeueAfterMs?: number }
+  /** Try again with back-off. */
+  | { outcome: "failed" };
+
+const FIRST_BACKOFF_MS = 200;
+const MAX_BACKOFF_MS = 60_000;
+
+/**
+ * Starts a work queue that runs `work` for its keys, `concurrency` keys at a time. `work` must
+ * handle its own errors and say what came of it; the loop that owns the work logs it.
+ */
+export function createWorkQueue(options: {
+  concurrency: number;
+  work: (key: string) => Promise<WorkResult>;
+}): WorkQueue {
+  const ready = new Set<string>();
+  const running = new Set<string>();
+  const again = new Set<string>();
+  const failures = new Map<string, number>();
+  const timers = new Map<string, { dueAt: number; timer: NodeJS.Timeout }>();
+  let stopped = false;
+  let onIdle: (() => void) | undefined;
+
+  const add = (key: string, afterMs = 0): void => {
+    if (stopped) return;
+    const waiting = timers.get(key);
+    if (afterMs > 0) {
+      const dueAt = performance.now() + afterMs;
+      if (waiting !== undefined && waiting.dueAt <= dueAt) return;
+      clearTimeout(waiting?.timer);
+      timers.set(key, { dueAt, timer: setTimeout(() => add(key), afterMs) });
+      return;
+    }
+    clearTimeout(waiting?.timer);
+    timers.delete(key);
+    if (running.has(key)) again.add(key);
+    else ready.add(key);
+    pump();
+  };
+
+  const pump = (): void => {
+    for (const key of ready) {
+      if (stopped || running.size >= options.concurrency) return;
+      ready.delete(key);
+      running.add(key);
+      void run(key);
+    }
+  };
+
+  const run = async (key: string): Promise<void> => {
+    const result = await options.work(key);
+    running.delete(key);
+    if (result.outcome === "failed") {
+      const failed = failures.get(key) ?? 0;
+      failures.set(key, failed + 1);
+      add(key, Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failed, 20)));
+    } else {
+      failures.delete(key);
+      if (result.requeueAfterMs !== undefined) add(key, result.requeueAfterMs);
+    }
+    if (again.delete(key)) add(key);
+    pump();
+    if (stopped && running.size === 0) onIdle?.();
+  };
+
+  return {
+    add,
+    async stop() {
+      stopped = true;
+      for (const { timer } of timers.values()) clearTimeout(timer);
+      timers.clear();
+      ready.clear();
+      if (running.size > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    },
+  };
+}

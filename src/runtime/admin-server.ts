@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import express from "express";
+
+/** What the admin server shows; each function is asked anew for every request. */
+export interface AdminPages {
+  /** Whether the program works at all; a reason when it does not. */
+  healthy: () => true | string;
+  /** Whether the program should get traffic; a reason when it should not. */
+  ready: () => true | string;
+  /** The metrics in Prometheus' text format. */
+  metrics: () => Promise<{ contentType: string; body: string }>;
+  /** Further pages, by path, answered as JSON. */
+  json: Record<string, () => unknown>;
+}
+
+export interface AdminServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the admin server: `/healthz`, `/readyz` (200, or 503 with the reason), `/metrics`, and
+ * JSON pages. It is for kubelets, Prometheus and people inside the cluster; it changes nothing.
+ */
+export async function startAdminServer(options: {
+  port: number;
+  pages: AdminPages;
+}): Promise<AdminServer> {
+  const { pages } = options;
+  const app = express().disable("x-powered-by").disable("etag");
+  const probe = (path: string, check: () => true | string): void => {
+    app.get(path, (_request, response) => {
+      const result = check();
+      response
+        .status(result === true ? 200 : 503)
+        .type("text/plain")
+        .send(`${result === true ? "ok" : result}\n`);
+    });
+  };
+  probe("/healthz", pages.healthy);
+  probe("/readyz", pages.ready);
+  app.get("/metrics", async (_request, response) => {
+    const { contentType, body } = await pages.metrics();
+    response.set("content-type", contentType).send(body);
+  });
+  for (const [path, page] of Object.entries(pages.json)) {
+    app.get(path, (_request, response) => {
+      response.type("json").send(`${JSON.stringify(page(), undefined, 2)}\n`);
+    });
+  }
+  const server = app.listen(options.port);
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** From a millisecond, which a sink beside us takes, to five minutes, the default timeout. */
+const DURATION_BUCKETS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+];
+const SUBSCRIBER = ["channel", "subscriber"] as const;
+
+/** Every metric of the dispatcher; `channel` is `namespace/name`, `subscriber` a subscription's uid. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * Makes the registry and the dispatcher's metrics, all in one table. Units are in the names, and no
+ * label has a value that a sender chooses.
+ */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    ...receivingMetrics(registers),
+    ...deliveryMetrics(registers),
+    ...processMetrics(registers),
+  };
+}
+
+function receivingMetrics(registers: Registry[]) {
+  return {
+    received: new Counter({
+      name: "jetstream_channel_events_received_total",
+      help: "Requests to a channel's address by outcome; accepted and duplicate were answered 202.",
+      labelNames: ["channel", "outcome"] as const,
+      registers,
+    }),
+    publishDuration: new Histogram({
+      name: "jetstream_channel_publish_duration_seconds",
+      help: "From a whole event received to JetStream's answer.",
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    publishesInFlight: new Gauge({
+      name: "jetstream_channel_publishes_in_flight",
+      help: "Events that await JetStream's answer.",
+      registers,
+    }),
+    receivingBytes: new Gauge({
+      name: "jetstream_channel_receiving_bytes",
+      help: "Bytes of event data that are being received or await JetStream's answer.",
+      registers,
+    }),
+  };
+}
+
+function deliveryMetrics(registers: Registry[]) {
+  return {
+    requests: new Counter({
+      name: "jetstream_channel_requests_total",
+      help: "Requests sent for a subscriber, by role of the destination and outcome.",
+      labelNames: [...SUBSCRIBER, "role", "outcome"] as const,
+      registers,
+    }),
+    deliveries: new Counter({
+      name: "jetstream_channel_deliveries_total",
+      help: "Messages settled for a subscriber, by what became of them.",
+      labelNames: [...SUBSCRIBER, "outcome"] as const,
+      registers,
+    }),
+    deliveryDuration: new Histogram({
+      name: "jetstream_channel_delivery_duration_seconds",
+      help: "From a message received from JetStream to its verdict.",
+      labelNames: SUBSCRIBER,
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    inFlight: new Gauge({
+      name: "jetstream_channel_deliveries_in_flight",
+      help: "Messages held here for a subscriber.",
+      labelNames: SUBSCRIBER,
+      registers,
+    }),
+    waiting: new Gauge({
+      name: "jetstream_channel_retries_waiting",
+      help: "Messages given back by this replica that wait for their next attempt.",
+      labelNames: SUBSCRIBER,
+      registers,
+    }),
+    held: new Gauge({
+      name: "jetstream_channel_subscriber_held",
+      help: "1 while every message that may be pending waits for a retry, so that nothing new comes.",
+      labelNames: SUBSCRIBER,
+      registers,
+    }),
+    pending: new Gauge({
+      name: "jetstream_channel_pending_messages",
+      help: "Messages that the subscriber has yet to get, as the newest delivery told.",
+      labelNames: SUBSCRIBER,
+      registers,
+    }),
+  };
+}
+
+function processMetrics(registers: Registry[]) {
+  return {
+    memoryBound: new Gauge({
+      name: "jetstream_channel_memory_bound_bytes",
+      help: "The bound of event bytes held for delivery.",
+      registers,
+    }),
+    memoryUsed: new Gauge({
+      name: "jetstream_channel_memory_used_bytes",
+      help: "Event bytes held for delivery or reserved for open pulls.",
+      registers,
+    }),
+    channels: new Gauge({
+      name: "jetstream_channel_channels",
+      help: "Channels known, by whether they are served.",
+      labelNames: ["state"] as const,
+      registers,
+    }),
+    natsConnected: new Gauge({
+      name: "jetstream_channel_nats_connected",
+      help: "1 while there is a connection to NATS.",
+      registers,
+    }),
+    natsDisconnects: new Gauge({
+      name: "jetstream_channel_nats_disconnects_total",
+      help: "How often the connection to NATS was lost.",
+      registers,
+    }),
+  };
+}
