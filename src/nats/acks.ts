@@ -1,0 +1,131 @@
+/*
+ * Settles messages: acks and terms that are confirmed by the server, naks and `working` that are not.
+ *
+ * Everything of one turn of the event loop is written together, and a confirmation costs a slot and
+ * no promise, so that confirmed acks are as cheap as unconfirmed ones. What a lost connection left
+ * unconfirmed is sent again on the next one; the server takes an ack by its old reply subject even
+ * after a redelivery (ADR-15 of NATS; seen running).
+ */
+import type { Connection } from "./connection.ts";
+import { ReplySlots } from "./reply-slots.ts";
+import { perTurn } from "./turn.ts";
+
+interface Settlement {
+  subject: string;
+  payload: Uint8Array;
+  slot: number | undefined;
+  resendAt: number;
+  giveUpAt: number;
+}
+
+const encoder = new TextEncoder();
+const ACK = encoder.encode("+ACK");
+const WORKING = encoder.encode("+WPI");
+const NAK = encoder.encode("-NAK");
+const NANOS_PER_MS = 1_000_000;
+const RESEND_AFTER_MS = 2_000;
+const MAX_UNCONFIRMED = 65_536;
+
+/** Sends settlements; see the head of this file. `subject` is a delivered message's reply subject. */
+export class Acks {
+  readonly #connection: Connection;
+  readonly #slots: ReplySlots<Settlement>;
+  readonly #send = perTurn<Settlement>((settlements) => this.#flush(settlements));
+  readonly #sweeper: NodeJS.Timeout;
+  #onIdle: (() => void)[] = [];
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#slots = new ReplySlots({
+      connection,
+      capacity: MAX_UNCONFIRMED,
+      onReply: (settlement) => this.#confirmed(settlement),
+    });
+    connection.listen({
+      connected: () => this.#slots.visit((settlement) => this.#send(settlement)),
+    });
+    this.#sweeper = setInterval(() => this.#sweep(), RESEND_AFTER_MS / 2);
+  }
+
+  /** How many acks and terms await their confirmation. */
+  get unconfirmed(): number {
+    return this.#slots.used;
+  }
+
+  /** Acknowledges; tried again until confirmed or for `forMs`, after which the server asks again. */
+  ack(subject: string, forMs: number): void {
+    this.#confirm(subject, ACK, forMs);
+  }
+
+  /** Gives a message up for good, with the reason that the server's advisory shows. */
+  term(subject: string, options: { reason: string; forMs: number }): void {
+    this.#confirm(subject, encoder.encode(`+TERM ${options.reason}`), options.forMs);
+  }
+
+  /** Gives a message back, to be delivered again after a delay; lost, it comes after the ack wait. */
+  nak(subject: string, delayMs: number): void {
+    const delayNanos = Math.round(delayMs * NANOS_PER_MS);
+    const payload = delayMs > 0 ? encoder.encode(`-NAK {"delay": ${delayNanos}}`) : NAK;
+    this.#send({ subject, payload, slot: undefined, resendAt: 0, giveUpAt: 0 });
+  }
+
+  /** Restarts the ack wait of a message that is still worked on. Never for one that was given back. */
+  working(subject: string): void {
+    this.#send({ subject, payload: WORKING, slot: undefined, resendAt: 0, giveUpAt: 0 });
+  }
+
+  /** Resolves when nothing is unconfirmed, or after `withinMs`. */
+  async settled(withinMs: number): Promise<void> {
+    if (this.#slots.used === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onIdle.push(resolve);
+      setTimeout(resolve, withinMs).unref();
+    });
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #confirm(subject: string, payload: Uint8Array, forMs: number): void {
+    const now = performance.now();
+    const settlement: Settlement = {
+      subject,
+      payload,
+      slot: undefined,
+      resendAt: now + RESEND_AFTER_MS,
+      giveUpAt: now + forMs,
+    };
+    // With every slot taken it goes out unconfirmed: the settlement memory covers a loss.
+    settlement.slot = this.#slots.take(settlement);
+    this.#send(settlement);
+  }
+
+  #flush(settlements: Settlement[]): void {
+    const nc = this.#connection.current;
+    if (nc === undefined || nc.isClosed()) return;
+    for (const { subject, payload, slot } of settlements) {
+      if (slot === undefined) nc.publish(subject, payload);
+      else if (slot >= 0) nc.publish(subject, payload, { reply: this.#slots.replySubject(slot) });
+    }
+  }
+
+  #confirmed(settlement: Settlement): void {
+    if (settlement.slot !== undefined) this.#slots.release(settlement.slot);
+    settlement.slot = -1;
+    if (this.#slots.used > 0) return;
+    for (const resolve of this.#onIdle) resolve();
+    this.#onIdle = [];
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    this.#slots.visit((settlement) => {
+      if (now >= settlement.giveUpAt) this.#confirmed(settlement);
+      else if (now >= settlement.resendAt) {
+        settlement.resendAt = now + RESEND_AFTER_MS;
+        this.#send(settlement);
+      }
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import type { Connection } from "./connection.ts";
+
+export type {
+  ConsumerConfig,
+  ConsumerInfo,
+  JetStreamManager,
+  StreamConfig,
+  StreamInfo,
+} from "@nats-io/jetstream";
+
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** Gives the prefix of JetStream's API subjects: `$JS.API`, or `$JS.<domain>.API`. */
+export function apiPrefixFor(domain: string): string {
+  return domain === "" ? "$JS.API" : `$JS.${domain}.API`;
+}
+
+/**
+ * Gives JetStream's management API on the connection of now; rejects when there is none. A request
+ * that gets no answer within five seconds fails.
+ */
+export async function jetstream(connection: Connection, domain: string): Promise<JetStreamManager> {
+  const nc = connection.current;
+  if (nc === undefined) throw new Error("there is no connection to NATS");
+  return await jetstreamManager(nc, {
+    timeout: REQUEST_TIMEOUT_MS,
+    checkAPI: false,
+    ...(domain === "" ? {} : { domain }),
+  });
+}

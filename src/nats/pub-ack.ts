@@ -1,0 +1,75 @@
+import type { Msg } from "@nats-io/transport-node";
+import { errorMessage } from "../runtime/errors.ts";
+
+/** The server's own words for refusing to store a message. */
+export interface PublishRefusal {
+  outcome: "full" | "too-large" | "rate-limited" | "wrong-stream" | "refused";
+  reason: string;
+}
+
+/** A server's answer to a publish, read. */
+export type PubAck =
+  | { outcome: "stored"; duplicate: boolean; sequence: number }
+  | PublishRefusal
+  /** Nobody could decide: no stream listens, a leader is being elected, a copy is in process. */
+  | { outcome: "unavailable"; reason: string };
+
+/** JetStream's error codes (`err_code`) that mean something of their own to a sender. */
+const UNAVAILABLE_CODES = new Set([
+  10008, // JetStream system temporarily unavailable
+  10158, // duplicate message id is in process
+]);
+const FULL_CODES = new Set([
+  10023, // insufficient resources
+  10047, // insufficient storage resources available
+  10077, // maximum messages or bytes exceeded (discard new)
+]);
+const TOO_LARGE_CODES = new Set([
+  10054, // message size exceeds maximum allowed
+  10097, // header size exceeds maximum allowed of 64k
+]);
+const RATE_LIMITED_CODE = 10167; // too many requests
+const TOO_MANY_REQUESTS = 429;
+const NO_RESPONDERS = 503;
+
+interface PubAckBody {
+  stream?: string;
+  seq?: number;
+  duplicate?: boolean;
+  error?: { code: number; err_code?: number; description?: string };
+}
+
+/** Reads the answer to a publish that the given stream should have taken. */
+export function pubAckFor(reply: Msg, stream: string): PubAck {
+  const status = reply.headers?.code;
+  if (status === NO_RESPONDERS) {
+    return { outcome: "unavailable", reason: `no stream takes the channel's subject now` };
+  }
+  if (status === TOO_MANY_REQUESTS) {
+    return { outcome: "rate-limited", reason: "the NATS server limits its rate" };
+  }
+  let body: PubAckBody;
+  try {
+    body = reply.json<PubAckBody>();
+  } catch (error) {
+    return { outcome: "refused", reason: `not a PubAck: ${errorMessage(error)}` };
+  }
+  if (body.error !== undefined) return refusal(body.error);
+  if (body.stream !== stream) {
+    const reason = `stream ${body.stream} took the event, ${stream} is the channel's`;
+    return { outcome: "wrong-stream", reason };
+  }
+  return { outcome: "stored", duplicate: body.duplicate === true, sequence: body.seq ?? 0 };
+}
+
+function refusal(error: NonNullable<PubAckBody["error"]>): PubAck {
+  const code = error.err_code ?? 0;
+  const reason = `${error.description ?? "no reason given"} (${error.code}/${code})`;
+  if (UNAVAILABLE_CODES.has(code)) return { outcome: "unavailable", reason };
+  if (FULL_CODES.has(code)) return { outcome: "full", reason };
+  if (TOO_LARGE_CODES.has(code)) return { outcome: "too-large", reason };
+  if (code === RATE_LIMITED_CODE || error.code === TOO_MANY_REQUESTS) {
+    return { outcome: "rate-limited", reason };
+  }
+  return { outcome: "refused", reason };
+}

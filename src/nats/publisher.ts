@@ -1,0 +1,168 @@
+/*
+ * Puts events into JetStream: many at a time, each answered only when its outcome is known.
+ *
+ * An event waits here, with its bytes, from `publish` to its one result: stored (the server's
+ * PubAck), refused (the server said why), or given up at its deadline. Whatever may be lost on the
+ * way (a broken connection, a leader that dies) is sent again under the same Nats-Msg-Id, which the
+ * stream's duplicate window makes harmless.
+ *
+ * The receiver calls it and bounds the bytes; this file bounds the count.
+ */
+import type { Msg, MsgHdrs } from "@nats-io/transport-node";
+import type { Connection } from "./connection.ts";
+import { type PubAck, type PublishRefusal, pubAckFor } from "./pub-ack.ts";
+import { ReplySlots } from "./reply-slots.ts";
+import { perTurn } from "./turn.ts";
+
+/** Message headers as their bytes on the wire (`NATS/1.0\r\n…\r\n\r\n`), made once and never parsed. */
+export class HeaderBytes {
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+  encode(): Uint8Array {
+    return this.bytes;
+  }
+}
+
+/** What became of a publish. */
+export type PublishResult =
+  | { outcome: "stored"; duplicate: boolean; sequence: number }
+  | PublishRefusal
+  /** No answer until the deadline: it may have been stored. */
+  | { outcome: "timeout"; reason: string }
+  /** Too many publishes await their answer already. */
+  | { outcome: "busy"; reason: string };
+
+/** An event to store. `stream` is the one that must take it. */
+export interface Publish {
+  subject: string;
+  stream: string;
+  headers: HeaderBytes;
+  data: Uint8Array;
+  /** Told when the server could not decide; the event is sent again nevertheless. */
+  onUnavailable: () => void;
+  onResult: (result: PublishResult) => void;
+}
+
+interface Pending extends Publish {
+  slot: number;
+  deadlineAt: number;
+  /** When it is sent again unless an answer comes; Infinity while there is no connection. */
+  resendAt: number;
+  /** What the server said last, if it could not decide. */
+  obstacle: string | undefined;
+}
+
+const SWEEP_MS = 100;
+/** An answer that takes longer was lost with a leader; a disk that slow gets a second copy to drop. */
+const RESEND_AFTER_MS = 3_000;
+const RETRY_AFTER_MS = 150;
+
+/** Publishes with acknowledgement; see the head of this file. */
+export class Publisher {
+  readonly #connection: Connection;
+  readonly #slots: ReplySlots<Pending>;
+  readonly #timeoutMs: number;
+  readonly #send = perTurn<Pending>((pending) => this.#flush(pending));
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: { connection: Connection; maxInFlight: number; timeoutMs: number }) {
+    this.#connection = options.connection;
+    this.#timeoutMs = options.timeoutMs;
+    this.#slots = new ReplySlots({
+      connection: options.connection,
+      capacity: options.maxInFlight,
+      onReply: (pending, reply) => this.#answered(pending, reply),
+    });
+    options.connection.listen({
+      connected: () => this.#slots.visit((pending) => this.#send(pending)),
+      disconnected: () => this.#slots.visit((pending) => (pending.resendAt = Infinity)),
+    });
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** How many publishes await their result. */
+  get inFlight(): number {
+    return this.#slots.used;
+  }
+
+  /** Stores an event; `onResult` is called exactly once, never before this returns. */
+  publish(publish: Publish): void {
+    const pending: Pending = {
+      ...publish,
+      slot: -1,
+      deadlineAt: performance.now() + this.#timeoutMs,
+      resendAt: Infinity,
+      obstacle: undefined,
+    };
+    const slot = this.#slots.take(pending);
+    if (slot === undefined) {
+      const reason = "too many events wait to be stored";
+      setImmediate(() => publish.onResult({ outcome: "busy", reason }));
+      return;
+    }
+    pending.slot = slot;
+    this.#send(pending);
+  }
+
+  /** Ends the sweep; to be called when nothing is in flight any more. */
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  #flush(all: Pending[]): void {
+    const nc = this.#connection.current;
+    if (nc === undefined || nc.isClosed()) return;
+    const resendAt = performance.now() + RESEND_AFTER_MS;
+    for (const pending of all) {
+      // Answered or given up since it was queued; its slot may be another's.
+      if (pending.slot === -1) continue;
+      if (pending.headers.bytes.length + pending.data.length > this.#connection.maxPayload) {
+        const reason = `the event is larger than the server's max_payload`;
+        this.#settle(pending, { outcome: "too-large", reason });
+        continue;
+      }
+      pending.resendAt = resendAt;
+      nc.publish(pending.subject, pending.data, {
+        reply: this.#slots.replySubject(pending.slot),
+        // The client calls nothing of its headers but encode().
+        headers: pending.headers as unknown as MsgHdrs,
+      });
+    }
+  }
+
+  #answered(pending: Pending, reply: Msg): void {
+    const ack: PubAck = pubAckFor(reply, pending.stream);
+    if (ack.outcome === "unavailable") {
+      pending.obstacle = ack.reason;
+      pending.resendAt = performance.now() + RETRY_AFTER_MS;
+      pending.onUnavailable();
+      return;
+    }
+    this.#settle(pending, ack);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    this.#slots.visit((pending) => {
+      if (now >= pending.deadlineAt) {
+        const reason =
+          pending.obstacle ??
+          (this.#connection.current === undefined
+            ? "there is no connection to NATS"
+            : "JetStream did not acknowledge the event in time");
+        this.#settle(pending, { outcome: "timeout", reason });
+      } else if (now >= pending.resendAt) {
+        pending.resendAt = Infinity;
+        this.#send(pending);
+      }
+    });
+  }
+
+  #settle(pending: Pending, result: PublishResult): void {
+    this.#slots.release(pending.slot);
+    pending.slot = -1;
+    pending.onResult(result);
+  }
+}

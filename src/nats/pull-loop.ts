@@ -1,0 +1,232 @@
+/*
+ * Pulls the messages of one durable consumer, as many as there is room for and never more.
+ *
+ * At most one pull request is open. Its messages are counted; when it is filled, or a status ends it
+ * (expired, leader changed, server shut down, …), the next one goes out at once, or after a short
+ * back-off where asking at once cannot help. A request that neither delivers nor beats is given up.
+ * The client's consume() is not used: after a leader change it stands still for up to 45 seconds.
+ *
+ * The owner (subscription.ts) says what there is room for and takes the messages; this file does not
+ * look into them.
+ */
+import {
+  createInbox,
+  type Msg,
+  type Subscription as NatsSubscription,
+} from "@nats-io/transport-node";
+import { errorMessage } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Connection, NatsConnection } from "./connection.ts";
+import { pullStatusFor } from "./pull-status.ts";
+
+/** What a pull asks for. */
+export interface PullSize {
+  /** Messages, at least 1. */
+  batch: number;
+  /** Bytes at the most, as the server counts them; undefined only for a batch of 1. */
+  maxBytes: number | undefined;
+  /** How long the request may stay open. */
+  expiresMs: number;
+}
+
+/** How an open pull ended. */
+export type PullEnd = "filled" | "max-bytes" | "expired" | "broken";
+
+export interface PullLoopOptions {
+  connection: Connection;
+  log: Logger;
+  stream: string;
+  consumer: string;
+  /** `$JS.API`, or `$JS.<domain>.API`. */
+  apiPrefix: string;
+  idleHeartbeatMs: number;
+  /** Reserves room and tells how much; undefined: no pull now, `wake` is called when there is room. */
+  room: () => PullSize | undefined;
+  onMessage: (message: Msg) => void;
+  /** The room that the pull did not use may be given to others. `received` counts its messages. */
+  onEnd: (end: PullEnd, received: number) => void;
+  /** The consumer or its stream does not exist; the loop pauses until `start`. */
+  onGone: (reason: string) => void;
+}
+
+const WATCHDOG_MS = 1_000;
+const MIN_BACKOFF_MS = 20;
+const MAX_BACKOFF_MS = 2_000;
+const NOBODY_BACKOFF_MS = 640;
+const NANOS_PER_MS = 1_000_000;
+
+interface OpenPull {
+  id: number;
+  size: PullSize;
+  heartbeatMs: number;
+  received: number;
+  /** When the last message or heartbeat came, or the pull was sent. */
+  heardAt: number;
+}
+
+/** One consumer's pull loop; see the head of this file. */
+export class PullLoop {
+  readonly #options: PullLoopOptions;
+  readonly #inbox = createInbox();
+  readonly #unlisten: () => void;
+  readonly #watchdog: NodeJS.Timeout;
+  #subscription: NatsSubscription | undefined;
+  #open: OpenPull | undefined;
+  #pulls = 0;
+  #running = false;
+  #wakeQueued = false;
+  #backoffMs = 0;
+  #backoff: NodeJS.Timeout | undefined;
+
+  constructor(options: PullLoopOptions) {
+    this.#options = options;
+    this.#watchdog = setInterval(() => this.#watch(), WATCHDOG_MS).unref();
+    this.#unlisten = options.connection.listen({
+      connected: (nc) => this.#subscribe(nc),
+      disconnected: () => this.#disconnected(),
+    });
+  }
+
+  /** Begins or goes on to pull. */
+  start(): void {
+    this.#running = true;
+    this.#backoffMs = 0;
+    const nc = this.#options.connection.current;
+    if (this.#subscription === undefined && nc !== undefined) this.#subscribe(nc);
+    else this.wake();
+  }
+
+  /** Pulls no more, and takes back the open pull; resolves when no message can come any more. */
+  async pause(): Promise<void> {
+    this.#running = false;
+    const subscription = this.#subscription;
+    this.#subscription = undefined;
+    // The server forgets a pull whose inbox nobody listens to.
+    if (subscription !== undefined && !subscription.isClosed()) {
+      await subscription.drain().catch((error: unknown) => {
+        this.#options.log.debug({ error: errorMessage(error) }, "connection lost while draining");
+      });
+    }
+    if (!this.#running) this.#end("broken");
+  }
+
+  /** Ends for good; resolves when no message can come any more. */
+  async stop(): Promise<void> {
+    this.#unlisten();
+    clearInterval(this.#watchdog);
+    clearTimeout(this.#backoff);
+    await this.pause();
+  }
+
+  /** Says that there is room again; the rooms of one turn become one pull. */
+  wake(): void {
+    if (this.#wakeQueued || this.#open !== undefined || !this.#running) return;
+    this.#wakeQueued = true;
+    setImmediate(() => {
+      this.#wakeQueued = false;
+      this.#pull();
+    });
+  }
+
+  #subscribe(nc: NatsConnection): void {
+    this.#subscription = nc.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) this.#received(message);
+        else this.#options.log.error({ error: errorMessage(error) }, "pull subscription failed");
+      },
+    });
+    this.wake();
+  }
+
+  #disconnected(): void {
+    this.#subscription = undefined;
+    this.#end("broken");
+  }
+
+  #pull(): void {
+    const nc = this.#options.connection.current;
+    if (!this.#running || this.#open !== undefined || this.#backoff !== undefined) return;
+    if (nc === undefined || nc.isClosed() || this.#subscription === undefined) return;
+    const size = this.#options.room();
+    if (size === undefined) return;
+    const { stream, consumer, apiPrefix, idleHeartbeatMs } = this.#options;
+    const now = performance.now();
+    // The server wants it at most half of the expiry.
+    const heartbeatMs = Math.min(idleHeartbeatMs, size.expiresMs / 2);
+    this.#pulls += 1;
+    this.#open = { id: this.#pulls, size, heartbeatMs, received: 0, heardAt: now };
+    const request = {
+      batch: size.batch,
+      expires: Math.round(size.expiresMs * NANOS_PER_MS),
+      idle_heartbeat: Math.round(heartbeatMs * NANOS_PER_MS),
+      ...(size.maxBytes === undefined ? {} : { max_bytes: size.maxBytes }),
+    };
+    nc.publish(`${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
+      reply: `${this.#inbox}.${this.#pulls.toString(36)}`,
+    });
+  }
+
+  #received(message: Msg): void {
+    const status = pullStatusFor(message);
+    const open = this.#open;
+    if (status === undefined) {
+      this.#backoffMs = 0;
+      if (open !== undefined) {
+        open.received += 1;
+        open.heardAt = performance.now();
+      }
+      this.#options.onMessage(message);
+      if (open !== undefined && open.received >= open.size.batch) this.#end("filled");
+      return;
+    }
+    // A status comes on the subject of the pull that it is about; an earlier pull's is old news.
+    if (open === undefined || message.subject !== `${this.#inbox}.${open.id.toString(36)}`) return;
+    if (status.kind === "heartbeat") {
+      open.heardAt = performance.now();
+      return;
+    }
+    if (status.kind === "gone") return this.#gone(status.reason);
+    if (status.kind === "again") return this.#end(status.end);
+    if (status.kind === "nobody" && this.#backoffMs >= NOBODY_BACKOFF_MS) {
+      // An election is over by now, or the consumer was deleted while no pull was open.
+      this.#gone(status.reason);
+    } else {
+      this.#backOff(status.reason);
+    }
+  }
+
+  #gone(reason: string): void {
+    this.#running = false;
+    this.#end("broken");
+    this.#options.onGone(reason);
+  }
+
+  #end(end: PullEnd): void {
+    if (this.#open === undefined) return;
+    const { received } = this.#open;
+    this.#open = undefined;
+    this.#options.onEnd(end, received);
+    this.wake();
+  }
+
+  #backOff(reason: string): void {
+    this.#backoffMs = Math.min(MAX_BACKOFF_MS, Math.max(MIN_BACKOFF_MS, this.#backoffMs * 2));
+    const waitMs = this.#backoffMs * (0.5 + Math.random() / 2);
+    this.#options.log.debug({ reason, waitMs }, "pull ended early");
+    this.#backoff = setTimeout(() => {
+      this.#backoff = undefined;
+      this.wake();
+    }, waitMs);
+    this.#end("broken");
+  }
+
+  /** Gives up a pull that has been silent for more than two heartbeats. */
+  #watch(): void {
+    if (this.#open === undefined) return;
+    const now = performance.now();
+    const silentMs = now - this.#open.heardAt;
+    if (silentMs < 2 * this.#open.heartbeatMs + WATCHDOG_MS) return;
+    this.#options.log.warn({ silentMs: Math.round(silentMs) }, "pull went silent, pulling again");
+    this.#end("broken");
+  }
+}
