@@ -1,0 +1,99 @@
+/*
+ * A subscriber's consumer as the server's configuration: pure. Nanoseconds are only here and in
+ * stream-config.ts.
+ */
+import { consumerNameFor } from "../api/names.ts";
+import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
+import type { ConsumerConfig } from "../nats/jetstream.ts";
+
+const NANOS_PER_MS = 1_000_000;
+const DEFAULT_ACK_WAIT_MS = 30_000;
+const DEFAULT_MAX_ACK_PENDING = 1_000;
+
+/** The fields of a consumer that a channel decides, each with the path of its spec. */
+const FIELDS = {
+  ack_wait: "spec.consumerConfigTemplate.ackWait",
+  max_ack_pending: "spec.consumerConfigTemplate.maxAckPending",
+  max_deliver: "spec.consumerConfigTemplate.maxDeliver",
+  filter_subject: "spec.consumerConfigTemplate.filterSubject",
+  filter_subjects: "spec.consumerConfigTemplate.filterSubjects",
+  sample_freq: "spec.consumerConfigTemplate.sampleFrequency",
+  num_replicas: "spec.consumerConfigTemplate.replicas",
+  deliver_policy: "spec.consumerConfigTemplate.deliverPolicy",
+  opt_start_seq: "spec.consumerConfigTemplate.optStartSeq",
+  opt_start_time: "spec.consumerConfigTemplate.optStartTime",
+  replay_policy: "spec.consumerConfigTemplate.replayPolicy",
+  mem_storage: "spec.consumerConfigTemplate.memoryStorage",
+} as const;
+
+type Field = keyof typeof FIELDS;
+
+/** Where a consumer begins is decided once; the server keeps it (CONSUMER.CREATE, action update). */
+const IMMUTABLE: readonly Field[] = [
+  "deliver_policy",
+  "opt_start_seq",
+  "opt_start_time",
+  "replay_policy",
+  "mem_storage",
+];
+
+/** Gives the configuration of a subscriber's consumer; the metadata comes from ownership. */
+export function consumerConfigFor(
+  channel: ChannelSettings,
+  subscriber: SubscriberSettings,
+): Partial<ConsumerConfig> & { durable_name: string } {
+  const { consumer } = channel;
+  const [onlyFilter, ...moreFilters] = consumer.filterSubjects;
+  return {
+    durable_name: consumerNameFor(subscriber.uid),
+    ack_policy: "explicit",
+    ack_wait: (consumer.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS,
+    max_ack_pending: consumer.maxAckPending ?? DEFAULT_MAX_ACK_PENDING,
+    // The server forgets a message whose deliveries are used up; the user's cap is applied by us.
+    max_deliver: -1,
+    deliver_policy: consumer.deliverPolicy,
+    replay_policy: consumer.replayPolicy,
+    num_replicas: consumer.replicas ?? 0,
+    ...(consumer.optStartSeq === undefined ? {} : { opt_start_seq: Number(consumer.optStartSeq) }),
+    ...(consumer.optStartTime === undefined ? {} : { opt_start_time: consumer.optStartTime }),
+    ...(consumer.memoryStorage ? { mem_storage: true } : {}),
+    ...(onlyFilter === undefined || moreFilters.length > 0 ? {} : { filter_subject: onlyFilter }),
+    ...(moreFilters.length === 0 ? {} : { filter_subjects: consumer.filterSubjects }),
+    ...(consumer.sampleFrequencyPercent === undefined
+      ? {}
+      : { sample_freq: `${consumer.sampleFrequencyPercent}` }),
+  };
+}
+
+/** A difference between what a consumer is and what its channel says. */
+export interface ConsumerChange {
+  field: Field;
+  path: string;
+  from: unknown;
+  to: unknown;
+  /** Whether the server takes it on an existing consumer. */
+  possible: boolean;
+}
+
+/** Lists what a consumer has otherwise than its channel says. */
+export function consumerChanges(
+  current: ConsumerConfig,
+  wanted: Partial<ConsumerConfig>,
+): ConsumerChange[] {
+  const changes: ConsumerChange[] = [];
+  for (const [field, path] of Object.entries(FIELDS) as [Field, string][]) {
+    const from = current[field];
+    const to = wanted[field];
+    if (JSON.stringify(normal(field, from)) === JSON.stringify(normal(field, to))) continue;
+    changes.push({ field, path, from, to, possible: !IMMUTABLE.includes(field) });
+  }
+  return changes;
+}
+
+/** Gives what the server means by an absent value, and one spelling of an instant. */
+function normal(field: Field, value: unknown): unknown {
+  if (field === "opt_start_time" && typeof value === "string") return Date.parse(value);
+  if (field === "num_replicas") return value ?? 0;
+  if (value === false || value === "" || value === undefined) return null;
+  return value;
+}

@@ -1,0 +1,167 @@
+/*
+ * A subscriber's durable pull consumer on the server: there, ours, and as the channel says.
+ *
+ * Called by flow 1. A consumer is its subscriber's position in the stream: it is never deleted and
+ * made again to change it, and deleted only when the subscriber is known to be gone.
+ */
+import { consumerNameFor } from "../api/names.ts";
+import { consumerMetadataFor, consumerOwnerOf, describeOwner } from "../api/ownership.ts";
+import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
+import { isConsumerNotFound, isRefusal, refusalSentence } from "../nats/errors.ts";
+import type { ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { consumerChanges, consumerConfigFor } from "./consumer-config.ts";
+
+/** What a subscriber's consumer came to. */
+export type EnsuredConsumer =
+  | { ok: true; info: ConsumerInfo; unapplied: { path: string; reason: string }[] }
+  | { ok: false; reason: "ConsumerOwnedByAnother" | "ConsumerRefused"; message: string };
+
+export interface ConsumerContext {
+  jsm: JetStreamManager;
+  clusterId: string;
+  log: Logger;
+}
+
+/** Makes the consumer, or puts it right. */
+export async function ensureConsumer(
+  channel: ChannelSettings,
+  subscriber: SubscriberSettings,
+  context: ConsumerContext,
+): Promise<EnsuredConsumer> {
+  const { jsm, log } = context;
+  const stream = channel.stream.name;
+  const wanted = consumerConfigFor(channel, subscriber);
+  const metadata = ownMetadata(channel, subscriber.uid, context);
+  try {
+    const info = await findConsumer(jsm, stream, wanted.durable_name);
+    if (info !== undefined) return await putRight(info, channel, subscriber, context);
+    const created = await jsm.consumers.add(stream, { ...wanted, metadata });
+    log.info(
+      { channel: channel.key, subscriber: subscriber.uid, consumer: wanted.durable_name },
+      "consumer created",
+    );
+    return { ok: true, info: created, unapplied: [] };
+  } catch (error) {
+    if (!isRefusal(error) || isConsumerNotFound(error)) throw error;
+    return {
+      ok: false,
+      reason: "ConsumerRefused",
+      message: `NATS refuses consumer ${wanted.durable_name}: ${refusalSentence(error)}`,
+    };
+  }
+}
+
+/** Deletes the consumer of a subscriber that is gone, if it is ours. */
+export async function deleteConsumer(
+  channel: ChannelSettings,
+  uid: string,
+  context: ConsumerContext,
+): Promise<void> {
+  const { jsm, log } = context;
+  const stream = channel.stream.name;
+  const name = consumerNameFor(uid);
+  const info = await findConsumer(jsm, stream, name);
+  if (info === undefined || !isOwn(info, channel, context)) return;
+  await jsm.consumers.delete(stream, name).catch((error: unknown) => {
+    if (!isConsumerNotFound(error)) throw error;
+  });
+  log.info(
+    { channel: channel.key, subscriber: uid, consumer: name },
+    "consumer deleted, its subscriber is gone",
+  );
+}
+
+/** Lists the uids of subscribers that have a consumer of this channel's on its stream. */
+export async function subscribersOnStream(
+  channel: ChannelSettings,
+  context: ConsumerContext,
+): Promise<string[]> {
+  const uids: string[] = [];
+  for await (const info of context.jsm.consumers.list(channel.stream.name)) {
+    const owner = consumerOwnerOf(info.config.metadata);
+    if (owner !== undefined && isOwn(info, channel, context)) uids.push(owner.subscriberUid);
+  }
+  return uids;
+}
+
+/** Reads a consumer; undefined when it or its stream is not there. */
+export async function findConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerInfo | undefined> {
+  try {
+    return await jsm.consumers.info(stream, name);
+  } catch (error) {
+    if (isConsumerNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function putRight(
+  info: ConsumerInfo,
+  channel: ChannelSettings,
+  subscriber: SubscriberSettings,
+  context: ConsumerContext,
+): Promise<EnsuredConsumer> {
+  const owner = consumerOwnerOf(info.config.metadata);
+  const refused = (message: string): EnsuredConsumer => ({
+    ok: false,
+    reason: "ConsumerOwnedByAnother",
+    message,
+  });
+  if (owner !== undefined && !isOwn(info, channel, context)) {
+    return refused(`consumer ${info.name} belongs to ${describeOwner(owner)}`);
+  }
+  if (info.config.deliver_subject !== undefined) {
+    return refused(
+      `consumer ${info.name} is a push consumer, as the Go implementation makes them; ` +
+        `it cannot be pulled, and is left alone`,
+    );
+  }
+  const wanted = consumerConfigFor(channel, subscriber);
+  const changes = consumerChanges(info.config, wanted);
+  const unapplied = changes
+    .filter((change) => !change.possible)
+    .map(({ path, from, to }) => ({
+      path,
+      reason:
+        `${JSON.stringify(from)} stays, ${JSON.stringify(to)} is not applied: ` +
+        `where and how a consumer starts only counts when it is made`,
+    }));
+  const applied = changes.filter((change) => change.possible);
+  if (applied.length === 0 && owner !== undefined) return { ok: true, info, unapplied };
+  // The client sends the rest of the present configuration along, durable_name included.
+  const updated = await context.jsm.consumers.update(channel.stream.name, info.name, {
+    ...Object.fromEntries(applied.map(({ field, to }) => [field, to])),
+    metadata: ownMetadata(channel, subscriber.uid, context),
+  });
+  context.log.info(
+    {
+      channel: channel.key,
+      subscriber: subscriber.uid,
+      consumer: info.name,
+      changes: applied.map(({ field, from, to }) => ({ field, from, to })),
+    },
+    "consumer updated",
+  );
+  return { ok: true, info: updated, unapplied };
+}
+
+function ownMetadata(
+  { namespace, name }: ChannelSettings,
+  subscriberUid: string,
+  { clusterId }: ConsumerContext,
+): Record<string, string> {
+  return consumerMetadataFor({ clusterId, channel: { namespace, name }, subscriberUid });
+}
+
+function isOwn(info: ConsumerInfo, channel: ChannelSettings, context: ConsumerContext): boolean {
+  const owner = consumerOwnerOf(info.config.metadata);
+  return (
+    owner?.clusterId === context.clusterId &&
+    owner.channel.namespace === channel.namespace &&
+    owner.channel.name === channel.name
+  );
+}

@@ -1,0 +1,51 @@
+import type { Connection } from "../nats/connection.ts";
+import type { Publisher } from "../nats/publisher.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { BodyRoom } from "./body.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import type { ServedChannel } from "./served-channel.ts";
+
+/**
+ * Gives the metrics in text form, with the gauges read from the running parts: they cost nothing
+ * between two scrapes, and a subscriber that is gone has no series.
+ */
+export function observeDispatcher(deps: {
+  metrics: Metrics;
+  connection: Connection;
+  publisher: Publisher;
+  room: BodyRoom;
+  budget: MemoryBudget;
+  served: ReadonlyMap<string, ServedChannel>;
+}): () => Promise<{ contentType: string; body: string }> {
+  const { metrics, connection, publisher, room, budget, served } = deps;
+  return async () => {
+    metrics.publishesInFlight.set(publisher.inFlight);
+    metrics.receivingBytes.set(room.usedBytes);
+    metrics.memoryBound.set(budget.boundBytes);
+    metrics.memoryUsed.set(budget.usedBytes);
+    metrics.natsConnected.set(connection.state.state === "connected" ? 1 : 0);
+    metrics.natsDisconnects.set(connection.state.disconnects);
+    observeSubscribers(metrics, served);
+    const { registry } = metrics;
+    return { contentType: registry.contentType, body: await registry.metrics() };
+  };
+}
+
+function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, ServedChannel>): void {
+  const { inFlight, waiting, held, pending, channels } = metrics;
+  for (const gauge of [inFlight, waiting, held, pending, channels]) gauge.reset();
+  let ready = 0;
+  for (const [channel, state] of served) {
+    if (state.status.ready) ready += 1;
+    for (const [subscriber, { subscription }] of state.subscribers) {
+      const labels = { channel, subscriber };
+      const snapshot = subscription.snapshot();
+      inFlight.set(labels, snapshot.inFlight);
+      waiting.set(labels, snapshot.waiting);
+      held.set(labels, snapshot.held ? 1 : 0);
+      pending.set(labels, snapshot.pending);
+    }
+  }
+  channels.set({ state: "ready" }, ready);
+  channels.set({ state: "not_ready" }, served.size - ready);
+}

@@ -1,0 +1,193 @@
+/*
+ * The dispatcher, put together: connection → publisher, acks → reconciler, subscriptions → servers.
+ * main.ts gives it the configuration and the source of channels; no event is decided about here.
+ */
+import { createWorkQueue, type WorkQueue } from "../kube/work-queue.ts";
+import { Acks } from "../nats/acks.ts";
+import { Connection } from "../nats/connection.ts";
+import { apiPrefixFor } from "../nats/jetstream.ts";
+import { Publisher } from "../nats/publisher.ts";
+import { startAdminServer } from "../runtime/admin-server.ts";
+import type { ShutdownStep } from "../runtime/lifecycle.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { createMetrics } from "../runtime/metrics.ts";
+import { BodyRoom } from "./body.ts";
+import type { ChannelSource } from "./channel-source.ts";
+import type { Configuration, Environment } from "./configuration.ts";
+import { observeDispatcher } from "./dispatcher-metrics.ts";
+import { HttpSender } from "./http-sender.ts";
+import { type EventServer, startEventServer } from "./http-server.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { readiness } from "./readiness.ts";
+import { receiver } from "./receiver.ts";
+import { type ChannelReconciler, channelReconciler } from "./reconcile-channel.ts";
+import { Routes } from "./routes.ts";
+import { shutdownSteps } from "./shutdown.ts";
+import { statusPage } from "./status-page.ts";
+
+/** Channels at once that wait for answers of the server; more makes it slower, not faster. */
+const RECONCILES_AT_ONCE = 4;
+const TICK_MS = 100;
+const SOURCE_DOWN_MS = 10_000;
+
+/** A source of channels that was started. */
+export interface StartedSource {
+  source: ChannelSource;
+  /** Why it can give nothing; undefined when it can. */
+  fault: () => string | undefined;
+  stop: () => void;
+}
+
+export interface DispatcherOptions {
+  environment: Environment;
+  configuration: Configuration;
+  log: Logger;
+  /** Starts the source of channels; `onChange` is to be called for each channel that is new or changed. */
+  startSource: (onChange: (key: string) => void) => Promise<StartedSource>;
+  /** What happens to the stream of a deleted channel that does not say. */
+  defaultDeletionPolicy: "Delete" | "Retain";
+}
+
+type Parts = ReturnType<typeof makeParts>;
+
+/** Starts everything; gives the steps of an orderly end, in their order. */
+export async function startDispatcher(
+  options: DispatcherOptions,
+): Promise<[name: string, step: ShutdownStep][]> {
+  const parts = makeParts(options);
+  const { connection } = parts;
+  const queue = createWorkQueue({
+    concurrency: RECONCILES_AT_ONCE,
+    work: (key) => reconciler.reconcile(key),
+  });
+  let started = false;
+  const { source, fault, stop } = await options.startSource((key) => {
+    // What is there at the start is queued when there is a connection.
+    if (started) queue.add(key);
+  });
+  const reconciler = makeReconciler(options, parts, { source, queue });
+  const { served } = reconciler;
+  const ready = readiness({ connection, source, served, sourceFault: fault });
+  connection.listen({
+    connected() {
+      for (const key of source.keys()) if (served.get(key)?.status.ready !== true) queue.add(key);
+    },
+  });
+  started = true;
+  connection.start();
+  const ticker = setInterval(() => tick(reconciler), TICK_MS);
+  const { events, admin } = await startServers(options, parts, {
+    source,
+    reconciler,
+    ready: ready.ready,
+  });
+  return shutdownSteps({
+    ...parts,
+    quietPeriodMs: options.configuration.dispatch.quietPeriodMs,
+    reconciler,
+    events,
+    admin,
+    async stopChanges() {
+      ready.stop();
+      stop();
+      await queue.stop();
+    },
+    stopTicking: () => clearInterval(ticker),
+  });
+}
+
+/** Makes the parts that know no channel. */
+function makeParts({ configuration, environment, log }: DispatcherOptions) {
+  const { dispatch } = configuration;
+  const connection = new Connection({
+    servers: configuration.servers,
+    name: `jetstream-channel-dispatcher ${environment.POD_NAME ?? ""}`.trim(),
+    log,
+  });
+  return {
+    connection,
+    metrics: createMetrics(),
+    publisher: new Publisher({
+      connection,
+      maxInFlight: dispatch.maxPublishes,
+      timeoutMs: dispatch.publishTimeoutMs,
+    }),
+    acks: new Acks(connection),
+    sender: new HttpSender(),
+    routes: new Routes(environment.CLUSTER_DOMAIN),
+    room: new BodyRoom(dispatch.publishBytes),
+    budget: new MemoryBudget({
+      totalBytes: dispatch.memoryBytes,
+      messageBytes: () => connection.maxPayload,
+    }),
+  };
+}
+
+function makeReconciler(
+  options: DispatcherOptions,
+  parts: Parts,
+  { source, queue }: { source: ChannelSource; queue: WorkQueue },
+): ChannelReconciler {
+  const { configuration, environment, log } = options;
+  const { domain } = configuration.jetstream;
+  const requeue = (key: string): void => queue.add(key);
+  return channelReconciler({
+    ...parts,
+    source,
+    log,
+    domain,
+    requeue,
+    clusterId: environment.CLUSTER_ID,
+    defaultDeletionPolicy: options.defaultDeletionPolicy,
+    subscribers: {
+      ...parts,
+      log,
+      domain,
+      requeue,
+      dispatch: configuration.dispatch,
+      apiPrefix: apiPrefixFor(domain),
+    },
+  });
+}
+
+async function startServers(
+  { configuration, environment, log }: DispatcherOptions,
+  parts: Parts,
+  state: { source: ChannelSource; reconciler: ChannelReconciler; ready: () => true | string },
+) {
+  const { connection } = parts;
+  const { source, ready } = state;
+  const { served } = state.reconciler;
+  const { dispatch } = configuration;
+  const receive = receiver({
+    ...parts,
+    log,
+    maxMessageBytes: () => Math.min(connection.maxPayload, dispatch.maxEventBytes ?? Infinity),
+    sourceIsDown: () => source.downForMs() > SOURCE_DOWN_MS,
+  });
+  const events: EventServer = await startEventServer({
+    port: environment.HTTP_PORT,
+    limits: dispatch,
+    receive,
+  });
+  log.info({ port: events.port }, "http server listening");
+  const { CLUSTER_DOMAIN: clusterDomain } = environment;
+  const admin = await startAdminServer({
+    port: environment.ADMIN_PORT,
+    pages: {
+      healthy: () => true,
+      ready,
+      metrics: observeDispatcher({ ...parts, served }),
+      json: { "/channels": statusPage({ source, served, connection, clusterDomain }) },
+    },
+  });
+  log.info({ port: admin.port }, "admin server listening");
+  return { events, admin };
+}
+
+function tick({ served }: ChannelReconciler): void {
+  const now = performance.now();
+  for (const { subscribers } of served.values()) {
+    for (const { subscription } of subscribers.values()) subscription.tick(now);
+  }
+}

@@ -1,0 +1,62 @@
+import type { DeliveryPosition } from "../nats/delivery.ts";
+
+/** A message from its arrival to its settlement. Times are `performance.now()`. */
+export interface InFlightMessage {
+  /** Where it stands; a redelivery of it while it is worked on brings a newer one. */
+  position: DeliveryPosition;
+  bytes: number;
+  startedAt: number;
+  /** When the server is to be told next that it is still worked on. */
+  workingAt: number;
+  index: number;
+}
+
+/** The server is told three times within an ack wait, so that one lost message does no harm. */
+const BEATS_PER_ACK_WAIT = 3;
+
+/** Keeps the messages of one subscriber that are here, in no order. */
+export class InFlight {
+  readonly #messages: InFlightMessage[] = [];
+  readonly #onEmpty: (() => void)[] = [];
+
+  get size(): number {
+    return this.#messages.length;
+  }
+
+  add(position: DeliveryPosition, bytes: number, ackWaitMs: number): InFlightMessage {
+    const startedAt = performance.now();
+    const workingAt = startedAt + ackWaitMs / BEATS_PER_ACK_WAIT;
+    const message = { position, bytes, startedAt, workingAt, index: this.#messages.length };
+    this.#messages.push(message);
+    return message;
+  }
+
+  remove(message: InFlightMessage): void {
+    const last = this.#messages.pop();
+    if (last !== undefined && last !== message) {
+      this.#messages[message.index] = last;
+      last.index = message.index;
+    }
+    if (this.#messages.length > 0) return;
+    for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  find(streamSequence: number): InFlightMessage | undefined {
+    return this.#messages.find(({ position }) => position.streamSequence === streamSequence);
+  }
+
+  /** Calls `beat` for each message whose ack wait has to be restarted. */
+  beatDue(now: number, ackWaitMs: number, beat: (message: InFlightMessage) => void): void {
+    for (const message of this.#messages) {
+      if (now < message.workingAt) continue;
+      message.workingAt = now + ackWaitMs / BEATS_PER_ACK_WAIT;
+      beat(message);
+    }
+  }
+
+  /** Resolves when there is none. */
+  async empty(): Promise<void> {
+    if (this.#messages.length === 0) return;
+    await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+}

@@ -1,0 +1,45 @@
+import type { Connection } from "../nats/connection.ts";
+import type { ChannelSource } from "./channel-source.ts";
+import type { ServedChannel } from "./served-channel.ts";
+
+/**
+ * Makes the answer to `/readyz`. Ready means: connected to NATS, and every channel that was known at
+ * the start is served or was refused for good, so that no address of theirs answers 404. Channels
+ * that come later do not count, and a lost connection does: another replica may have one.
+ */
+export function readiness(deps: {
+  connection: Connection;
+  source: ChannelSource;
+  served: ReadonlyMap<string, ServedChannel>;
+  /** Why the source can give nothing; undefined when it can. */
+  sourceFault: () => string | undefined;
+}): { ready: () => true | string; stop: () => void } {
+  const { connection, source, served } = deps;
+  const atStart = new Set(source.keys().filter((key) => source.get(key) !== undefined));
+  let stopping = false;
+
+  const settle = (): string | undefined => {
+    for (const key of atStart) {
+      const status = served.get(key)?.status;
+      const isDecided =
+        status?.ready === true ||
+        status?.reason === "StreamOwnedByAnother" ||
+        status?.reason === "StreamRefused";
+      // One that was deleted meanwhile is nobody's to wait for.
+      if (isDecided || source.get(key) === undefined) atStart.delete(key);
+      else return `channel ${key}: ${status?.message ?? "not yet served"}`;
+    }
+    return undefined;
+  };
+  return {
+    ready() {
+      if (stopping) return "shutting down";
+      const { state, lastError } = connection.state;
+      if (state !== "connected") return `not connected to NATS: ${lastError ?? "connecting"}`;
+      return deps.sourceFault() ?? settle() ?? true;
+    },
+    stop() {
+      stopping = true;
+    },
+  };
+}

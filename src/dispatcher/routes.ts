@@ -1,0 +1,123 @@
+import { channelHostsFor, isChannelHost } from "../api/names.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+
+/** Who sends, as far as the transport tells; what an EventPolicy decides on. */
+export interface Caller {
+  scheme: "http" | "https";
+  /** The authenticated subject; undefined while nothing authenticates. */
+  principal: string | undefined;
+}
+
+/** Where a channel's events go: written by flow 1, read by flow 3 for every event. */
+export interface Route {
+  /** `namespace/name` */
+  key: string;
+  stream: string;
+  subject: string;
+  /** The stream's limit of headers and data together, in bytes; Infinity when it has none. */
+  maxMessageBytes: number;
+  /** Why the channel takes no events at all (it mirrors another stream); undefined when it does. */
+  readOnly: string | undefined;
+  /** Decides whether a caller may send: true, or the reason why not. */
+  policy: (caller: Caller) => true | string;
+  /** Counts requests by outcome. */
+  count: (outcome: ReceiveOutcome) => void;
+  /** Told when nobody took an event for the stream: it may be gone. Called often. */
+  onUnavailable: () => void;
+}
+
+/** What a request to a channel came to, as the metric counts it. */
+export type ReceiveOutcome =
+  | "accepted"
+  | "duplicate"
+  | "invalid"
+  | "unsupported"
+  | "too_large"
+  | "read_only"
+  | "forbidden"
+  | "unavailable"
+  | "failed"
+  | "aborted";
+
+/** Makes a route's counting function: one counter per outcome, looked up once. */
+export function outcomeCounter(metrics: Metrics, channel: string): Route["count"] {
+  const counters = new Map<ReceiveOutcome, { inc(): void }>();
+  return (outcome) => {
+    let counter = counters.get(outcome);
+    if (counter === undefined) {
+      counter = metrics.received.labels({ channel, outcome });
+      counters.set(outcome, counter);
+    }
+    counter.inc();
+  };
+}
+
+/** Finds the channel of a request by its Host, or by its path `/<namespace>/<name>`. */
+export class Routes {
+  readonly #clusterDomain: string;
+  readonly #byHost = new Map<string, Route>();
+  readonly #byPath = new Map<string, Route>();
+  readonly #hostsOf = new Map<string, string[]>();
+  readonly #waiting = new Map<string, Set<(route: Route) => void>>();
+
+  constructor(clusterDomain: string) {
+    this.#clusterDomain = clusterDomain;
+  }
+
+  /** Puts a channel's route in place, or replaces it. */
+  set(channel: { namespace: string; name: string }, route: Route): void {
+    const { namespace, name } = channel;
+    const hosts = channelHostsFor(namespace, name, this.#clusterDomain).map((h) => h.toLowerCase());
+    this.#hostsOf.set(route.key, hosts);
+    for (const host of hosts) this.#byHost.set(host, route);
+    this.#byPath.set(`/${route.key}`, route);
+    for (const host of hosts) {
+      for (const resolve of this.#waiting.get(host) ?? []) resolve(route);
+    }
+  }
+
+  /** Takes a channel's route away; its address is unknown from now on. */
+  remove(key: string): void {
+    for (const host of this.#hostsOf.get(key) ?? []) this.#byHost.delete(host);
+    this.#hostsOf.delete(key);
+    this.#byPath.delete(`/${key}`);
+  }
+
+  /** Finds the route of a request; `host` as it came, with or without case, port or trailing dot. */
+  find(path: string, host: string): Route | undefined {
+    if (path !== "/") {
+      const route = this.#byPath.get(path);
+      if (route !== undefined) return route;
+      const end = path.indexOf("?");
+      const plain = end === -1 ? path : path.slice(0, end);
+      if (plain !== "/") return this.#byPath.get(plain);
+    }
+    return this.#byHost.get(host) ?? this.#byHost.get(normalHost(host));
+  }
+
+  /** Tells whether a request that found nothing may find its channel in a moment: see `wait`. */
+  mayCome(path: string, host: string): boolean {
+    return (path === "/" || path.startsWith("/?")) && isChannelHost(host, this.#clusterDomain);
+  }
+
+  /** Waits for a host's route; undefined when it does not come in time. */
+  async wait(host: string, withinMs: number): Promise<Route | undefined> {
+    const key = normalHost(host);
+    return await new Promise((resolve) => {
+      const waiting = this.#waiting.get(key) ?? new Set();
+      this.#waiting.set(key, waiting);
+      const done = (route: Route | undefined): void => {
+        clearTimeout(timer);
+        waiting.delete(done);
+        if (waiting.size === 0) this.#waiting.delete(key);
+        resolve(route);
+      };
+      const timer = setTimeout(() => done(undefined), withinMs);
+      waiting.add(done);
+    });
+  }
+}
+
+function normalHost(host: string): string {
+  return host.toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "");
+}

@@ -1,0 +1,156 @@
+/*
+ * One subscriber of a channel: its consumer on the server, and a subscription that pulls it.
+ * Called by flow 1 (reconcile-channel.ts) for every subscriber of the spec.
+ */
+import { consumerNameFor } from "../api/names.ts";
+import type { DispatchSettings } from "../api/nats-config.ts";
+import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
+import type { Acks } from "../nats/acks.ts";
+import type { Connection } from "../nats/connection.ts";
+import { type ConsumerInfo, jetstream, type StreamInfo } from "../nats/jetstream.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import { type ConsumerContext, ensureConsumer, findConsumer } from "./consumer.ts";
+import type { Recipient } from "./deliver.ts";
+import { DeliveryStats } from "./delivery-stats.ts";
+import type { HttpSender } from "./http-sender.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { maxAttemptsFor } from "./retry.ts";
+import type { ServedChannel, ServedSubscriber, SubscriberStatus } from "./served-channel.ts";
+import { type ConsumerState, Subscription, type SubscriptionSettings } from "./subscription.ts";
+
+export interface SubscriberDeps {
+  connection: Connection;
+  acks: Acks;
+  budget: MemoryBudget;
+  sender: HttpSender;
+  metrics: Metrics;
+  log: Logger;
+  dispatch: DispatchSettings;
+  domain: string;
+  /** `$JS.API`, or with the domain. */
+  apiPrefix: string;
+  /** Asks for another reconcile of a channel. */
+  requeue: (key: string) => void;
+}
+
+const NANOS_PER_MS = 1_000_000;
+
+/** Makes sure that a subscriber has its consumer and that it is pulled with the newest settings. */
+export async function serveSubscriber(
+  subscriber: SubscriberSettings,
+  on: {
+    stream: StreamInfo;
+    served: ServedChannel;
+    context: ConsumerContext;
+    deps: SubscriberDeps;
+  },
+): Promise<{ status: SubscriberStatus; unapplied: { path: string; reason: string }[] }> {
+  const { stream, served, context, deps } = on;
+  const { channel } = served;
+  const { uid, name, generation: observedGeneration } = subscriber;
+  const consumer = await ensureConsumer(channel, subscriber, context);
+  if (!consumer.ok) {
+    const { message } = consumer;
+    await served.subscribers.get(uid)?.subscription.pause();
+    if (served.status.subscribers.get(uid)?.message !== message) {
+      deps.log.error(
+        { channel: channel.key, subscriber: uid, message },
+        "subscriber cannot be served",
+      );
+    }
+    return { status: { name, observedGeneration, ready: false, message }, unapplied: [] };
+  }
+  const recipient = recipientFor(channel, subscriber, deps);
+  const settings = settingsFor(consumer.info, recipient, { channel, deps });
+  const state = stateFrom(stream, consumer.info);
+  const known = served.subscribers.get(uid);
+  known?.subscription.update(settings);
+  const { subscription } = known ?? start(uid, settings, on);
+  subscription.attach(state);
+  return {
+    status: { name, observedGeneration, ready: subscription.attached },
+    unapplied: consumer.unapplied,
+  };
+}
+
+function start(
+  uid: string,
+  settings: SubscriptionSettings,
+  { served, deps }: { served: ServedChannel; deps: SubscriberDeps },
+): ServedSubscriber {
+  const { key, stream } = served.channel;
+  const consumer = consumerNameFor(uid);
+  const stats = new DeliveryStats(deps.metrics, { channel: key, subscriber: uid });
+  const log = deps.log.child({ channel: key, subscriber: uid });
+  const subscription = new Subscription(settings, {
+    connection: deps.connection,
+    acks: deps.acks,
+    budget: deps.budget,
+    send: deps.sender.send,
+    stats,
+    log,
+    apiPrefix: deps.apiPrefix,
+    onConsumerGone: (reason) => {
+      log.warn({ consumer, reason }, "consumer does not answer, looking for it");
+      deps.requeue(key);
+    },
+    consumerState: () => readState(deps, stream.name, consumer),
+  });
+  const started: ServedSubscriber = { stream: stream.name, consumer, subscription, stats };
+  served.subscribers.set(uid, started);
+  return started;
+}
+
+function settingsFor(
+  info: ConsumerInfo,
+  recipient: Recipient,
+  { channel, deps }: { channel: ChannelSettings; deps: SubscriberDeps },
+): SubscriptionSettings {
+  const { dispatch } = deps;
+  return {
+    stream: channel.stream.name,
+    consumer: info.name,
+    recipient,
+    concurrency: dispatch.concurrency,
+    ackWaitMs: (info.config.ack_wait ?? 30_000 * NANOS_PER_MS) / NANOS_PER_MS,
+    maxReplyBytes: dispatch.maxEventBytes ?? deps.connection.maxPayload,
+    fetchBatchSize: channel.consumer.fetchBatchSize,
+  };
+}
+
+function recipientFor(
+  channel: ChannelSettings,
+  { subscriber, reply, delivery }: SubscriberSettings,
+  { sender, dispatch }: SubscriberDeps,
+): Recipient {
+  const { deadLetter } = delivery;
+  return {
+    namespace: channel.namespace,
+    subscriber: subscriber && sender.destinationFor(subscriber),
+    reply: reply && sender.destinationFor(reply),
+    deadLetter: deadLetter && sender.destinationFor(deadLetter),
+    delivery,
+    timeoutMs: delivery.timeoutMs ?? dispatch.timeoutMs,
+    maxAttempts: maxAttemptsFor(delivery, channel.consumer.maxDeliver),
+  };
+}
+
+async function readState(
+  deps: SubscriberDeps,
+  stream: string,
+  consumer: string,
+): Promise<ConsumerState | undefined> {
+  const jsm = await jetstream(deps.connection, deps.domain);
+  const info = await findConsumer(jsm, stream, consumer);
+  return info === undefined ? undefined : stateFrom(await jsm.streams.info(stream), info);
+}
+
+function stateFrom(stream: StreamInfo, consumer: ConsumerInfo): ConsumerState {
+  return {
+    streamCreated: stream.created,
+    consumerCreated: consumer.created,
+    ackPending: consumer.num_ack_pending,
+    maxAckPending: consumer.config.max_ack_pending ?? 1_000,
+  };
+}

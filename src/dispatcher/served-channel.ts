@@ -1,0 +1,48 @@
+import type { ChannelSettings } from "../api/settings.ts";
+import type { DeliveryStats } from "./delivery-stats.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What flow 1 knows of a channel that it serves or tries to serve. */
+export interface ServedChannel {
+  /** As it was last reconciled. */
+  channel: ChannelSettings;
+  subscribers: Map<string, ServedSubscriber>;
+  /** Whether consumers that an earlier life left behind were looked for. */
+  isSwept: boolean;
+  status: ChannelStatus;
+}
+
+/** A subscriber with its pull loop. */
+export interface ServedSubscriber {
+  stream: string;
+  consumer: string;
+  subscription: Subscription;
+  stats: DeliveryStats;
+}
+
+/** A channel's state for people and programs: `/channels`, and in a cluster the object's status. */
+export interface ChannelStatus {
+  ready: boolean;
+  /** A stable CamelCase reason and a sentence that says what to do, when it is not ready. */
+  reason?: string;
+  message?: string;
+  stream?: {
+    name: string;
+    subjects: string[];
+    storage: string;
+    replicas: number;
+    retention: string;
+    origin: string;
+  };
+  /** Fields of the spec that are not carried out, and why; the channel works without them. */
+  unapplied: { path: string; reason: string }[];
+  subscribers: Map<string, SubscriberStatus>;
+}
+
+/** A subscriber's state. */
+export interface SubscriberStatus {
+  name: string;
+  observedGeneration: number;
+  ready: boolean;
+  message?: string;
+}

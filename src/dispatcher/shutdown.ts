@@ -1,0 +1,74 @@
+import type { Acks } from "../nats/acks.ts";
+import type { Connection } from "../nats/connection.ts";
+import type { Publisher } from "../nats/publisher.ts";
+import type { AdminServer } from "../runtime/admin-server.ts";
+import type { ShutdownStep } from "../runtime/lifecycle.ts";
+import type { HttpSender } from "./http-sender.ts";
+import type { EventServer } from "./http-server.ts";
+import type { ChannelReconciler } from "./reconcile-channel.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** What has to end. */
+export interface RunningParts {
+  reconciler: ChannelReconciler;
+  connection: Connection;
+  publisher: Publisher;
+  acks: Acks;
+  sender: HttpSender;
+  events: EventServer;
+  admin: AdminServer;
+  quietPeriodMs: number;
+  /** Reports not ready, and takes in no more changes of channels. */
+  stopChanges: () => Promise<void>;
+  stopTicking: () => void;
+}
+
+/** Kept of the grace period for settling and closing when an attempt does not end. */
+const LAST_MS = 3_000;
+
+/**
+ * Gives the steps of an orderly end: not ready; pull no more and give back what is not started; go on
+ * receiving until nobody sends any more; finish the attempts under way; confirm what is settled; close.
+ */
+export function shutdownSteps(parts: RunningParts): [name: string, step: ShutdownStep][] {
+  const { acks, sender, events, publisher, connection, admin } = parts;
+  const subscriptions = (): Subscription[] =>
+    [...parts.reconciler.served.values()].flatMap(({ subscribers }) =>
+      [...subscribers.values()].map(({ subscription }) => subscription),
+    );
+  return [
+    ["changes", parts.stopChanges],
+    ["pulls", async () => void (await Promise.all(subscriptions().map((one) => one.stop())))],
+    [
+      "receiver",
+      async (remainingMs) => {
+        await events.drain({ quietMs: parts.quietPeriodMs, atMostMs: remainingMs / 2 });
+        publisher.close();
+      },
+    ],
+    [
+      "deliveries",
+      async (remainingMs) => {
+        const finished = Promise.all(subscriptions().map((one) => one.finished()));
+        await withinMs(finished, Math.max(0, remainingMs - LAST_MS));
+        // What does not end in time is broken off, and given back since it is nobody's failure.
+        await sender.close();
+        await withinMs(finished, LAST_MS / 3);
+        parts.stopTicking();
+        await acks.settled(LAST_MS / 3);
+        acks.close();
+      },
+    ],
+    ["nats", () => connection.close()],
+    ["admin", () => admin.close()],
+  ];
+}
+
+async function withinMs(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,51 @@
+/**
+ * Counts the attempts that a subscriber has under way. A re-attempt that waited comes before new
+ * messages: it takes the next slot that is freed, in the order of asking.
+ */
+export class Slots {
+  readonly #onFree: () => void;
+  readonly #waiting: (() => void)[] = [];
+  #limit: number;
+  #taken = 0;
+
+  /** `onFree` is told when a slot was freed that nobody waited for. */
+  constructor(limit: number, onFree: () => void) {
+    this.#limit = limit;
+    this.#onFree = onFree;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** How many new messages may come; never negative. */
+  get free(): number {
+    return Math.max(0, this.#limit - this.#taken);
+  }
+
+  /** Takes a slot at once: for a message that is already here. */
+  take(): void {
+    this.#taken += 1;
+  }
+
+  /** Takes a slot when there is one. */
+  async wait(): Promise<void> {
+    if (this.#taken >= this.#limit) {
+      // The slot is handed over taken.
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      return;
+    }
+    this.#taken += 1;
+  }
+
+  release(): void {
+    const next = this.#taken <= this.#limit ? this.#waiting.shift() : undefined;
+    if (next !== undefined) return next();
+    this.#taken -= 1;
+    this.#onFree();
+  }
+}

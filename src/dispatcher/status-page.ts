@@ -1,0 +1,55 @@
+import { channelHostsFor } from "../api/names.ts";
+import type { Connection } from "../nats/connection.ts";
+import type { ChannelSource } from "./channel-source.ts";
+import type { ServedChannel } from "./served-channel.ts";
+
+/** Makes what `/channels` shows: what this replica is doing, errors and refusals included. */
+export function statusPage(options: {
+  source: ChannelSource;
+  served: ReadonlyMap<string, ServedChannel>;
+  connection: Connection;
+  clusterDomain: string;
+}): () => unknown {
+  const { source, served, connection, clusterDomain } = options;
+  return () => ({
+    nats: connection.state,
+    ...source.report(),
+    channels: source.keys().map((key) => {
+      const state = served.get(key);
+      const refusals = source.refusals(key);
+      if (state === undefined) return { channel: key, ready: false, refusals };
+      const { ready, reason, message, stream, unapplied } = state.status;
+      const { namespace, name } = state.channel;
+      return {
+        channel: key,
+        ready,
+        ...(reason === undefined ? {} : { reason }),
+        ...(message === undefined ? {} : { message }),
+        address: `http://${channelHostsFor(namespace, name, clusterDomain)[0]}`,
+        path: `/${key}`,
+        stream,
+        unapplied,
+        refusals,
+        subscribers: subscribersOf(state),
+      };
+    }),
+  });
+}
+
+function subscribersOf(state: ServedChannel) {
+  const uids = new Set([...state.status.subscribers.keys(), ...state.subscribers.keys()]);
+  return [...uids].map((uid) => {
+    const served = state.subscribers.get(uid);
+    return {
+      uid,
+      ...(state.status.subscribers.get(uid) ?? {
+        ready: false,
+        message: "not in the spec, paused",
+      }),
+      consumer: served?.consumer,
+      ...served?.subscription.snapshot(),
+      deadLetters: served?.stats.deadLetters,
+      lastFailure: served?.stats.lastFailure,
+    };
+  });
+}

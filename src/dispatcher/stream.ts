@@ -1,0 +1,251 @@
+/*
+ * A channel's stream on the server: there, ours, and as the channel says.
+ *
+ * Called by flow 1 (reconcile-channel.ts). Nothing is ever deleted and made again to change it, and a
+ * stream of another owner is not touched. What cannot be done is a value for the channel's status, not
+ * an exception; exceptions are outages, and worth another try.
+ */
+import { ALLOW_DROPPING_EVENTS_ANNOTATION, TAKE_OVER_ANNOTATION } from "../api/names.ts";
+import {
+  describeOwner,
+  OWNER_KEY_PREFIX,
+  type StreamOrigin,
+  streamMetadataFor,
+  streamOwnerOf,
+} from "../api/ownership.ts";
+import type { ChannelSettings } from "../api/settings.ts";
+import { isRefusal, isStreamNameInUse, isStreamNotFound, refusalSentence } from "../nats/errors.ts";
+import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { type ChannelStreamConfig, streamChanges, streamConfigFor } from "./stream-config.ts";
+
+/** What a channel's stream came to. */
+export type EnsuredStream =
+  | {
+      ok: true;
+      info: StreamInfo;
+      origin: StreamOrigin;
+      /** Edits that are not carried out, each with field and reason; the channel works without them. */
+      unapplied: { path: string; reason: string }[];
+    }
+  /** The channel cannot have it: a CamelCase reason and a sentence that says what to do. */
+  | { ok: false; reason: "StreamOwnedByAnother" | "StreamRefused"; message: string };
+
+export interface StreamContext {
+  jsm: JetStreamManager;
+  clusterId: string;
+  log: Logger;
+}
+
+/** Makes the stream, or puts it right; see the head of this file. */
+export async function ensureStream(
+  channel: ChannelSettings,
+  context: StreamContext,
+): Promise<EnsuredStream> {
+  const wanted = streamConfigFor(channel.stream);
+  try {
+    const info = await findStream(context.jsm, wanted.name);
+    if (info !== undefined) return await putRight(info, wanted, channel, context);
+    return await createStream(wanted, channel, context);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return {
+      ok: false,
+      reason: "StreamRefused",
+      message: `NATS refuses stream ${wanted.name}: ${refusalSentence(error)}`,
+    };
+  }
+}
+
+/** Deletes the stream of a deleted channel, if the channel owns it and made or claimed it. */
+export async function deleteStream(
+  channel: ChannelSettings,
+  context: StreamContext,
+): Promise<void> {
+  const { jsm, clusterId, log } = context;
+  const { name } = channel.stream;
+  const info = await findStream(jsm, name);
+  const owner = streamOwnerOf(info?.config.metadata);
+  const isOwn = owner !== undefined && isOwner(owner, channel, clusterId);
+  if (!isOwn || owner.origin === "adopted") return;
+  await jsm.streams.delete(name).catch((error: unknown) => {
+    if (!isStreamNotFound(error)) throw error;
+  });
+  log.info({ channel: channel.key, stream: name }, "stream deleted with its channel");
+}
+
+async function findStream(jsm: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await jsm.streams.info(name);
+  } catch (error) {
+    if (isStreamNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function createStream(
+  wanted: ChannelStreamConfig,
+  channel: ChannelSettings,
+  context: StreamContext,
+): Promise<EnsuredStream> {
+  const { jsm, log } = context;
+  const metadata = { ...channel.stream.metadata, ...ownMetadata(channel, context, "created") };
+  try {
+    const info = await jsm.streams.add({ ...wanted, metadata });
+    log.info({ channel: channel.key, stream: wanted.name }, "stream created");
+    return { ok: true, info, origin: "created", unapplied: [] };
+  } catch (error) {
+    // Another replica was faster.
+    const info = isStreamNameInUse(error) ? await findStream(jsm, wanted.name) : undefined;
+    if (info === undefined) throw error;
+    return await putRight(info, wanted, channel, context);
+  }
+}
+
+async function putRight(
+  info: StreamInfo,
+  wanted: ChannelStreamConfig,
+  channel: ChannelSettings,
+  context: StreamContext,
+): Promise<EnsuredStream> {
+  const origin = originOf(info, wanted, channel, context.clusterId);
+  if (typeof origin !== "string") return origin;
+  const metadata = metadataFor(info, channel, context, origin);
+  if (origin === "adopted") return await putAdoptedRight(info, metadata, channel, context);
+  const mayDrop = channel.annotations[ALLOW_DROPPING_EVENTS_ANNOTATION] === "true";
+  const changes = streamChanges(info, wanted, mayDrop);
+  const applied = changes.filter((change) => change.obstacle === undefined);
+  const unapplied = changes
+    .filter((change) => change.obstacle !== undefined)
+    .map(({ path, from, to, obstacle }) => ({
+      path,
+      reason: `${JSON.stringify(from)} stays, ${JSON.stringify(to)} is not applied: ${obstacle}`,
+    }));
+  if (applied.length === 0 && sameMetadata(info, metadata)) {
+    return { ok: true, info, origin, unapplied };
+  }
+  const update = Object.fromEntries(applied.map(({ field, to }) => [field, to]));
+  const { jsm, log } = context;
+  const updated = await jsm.streams.update(wanted.name, { ...update, metadata });
+  log.info(
+    {
+      channel: channel.key,
+      stream: wanted.name,
+      changes: applied.map(({ field, from, to }) => ({ field, from, to })),
+    },
+    "stream updated",
+  );
+  return { ok: true, info: updated, origin, unapplied };
+}
+
+/** Adds to another's stream only who reads it and the channel's subject. */
+async function putAdoptedRight(
+  info: StreamInfo,
+  metadata: Record<string, string>,
+  channel: ChannelSettings,
+  context: StreamContext,
+): Promise<EnsuredStream> {
+  const { subject } = channel.stream;
+  const { subjects, mirror } = info.config;
+  const covered = mirror !== undefined || subjects.some((one) => covers(one, subject));
+  if (covered && sameMetadata(info, metadata)) {
+    return { ok: true, info, origin: "adopted", unapplied: [] };
+  }
+  const { jsm, log } = context;
+  const updated = await jsm.streams.update(info.config.name, {
+    metadata,
+    ...(covered ? {} : { subjects: [...subjects, subject] }),
+  });
+  log.info({ channel: channel.key, stream: info.config.name }, "stream adopted");
+  return { ok: true, info: updated, origin: "adopted", unapplied: [] };
+}
+
+/** Decides how far an existing stream is the channel's (design: created, claimed, adopted). */
+function originOf(
+  info: StreamInfo,
+  wanted: ChannelStreamConfig,
+  channel: ChannelSettings,
+  clusterId: string,
+): StreamOrigin | Extract<EnsuredStream, { ok: false }> {
+  const owner = streamOwnerOf(info.config.metadata);
+  if (owner !== undefined) {
+    if (isOwner(owner, channel, clusterId)) return owner.origin;
+    if (channel.annotations[TAKE_OVER_ANNOTATION] === owner.clusterId) return owner.origin;
+    return {
+      ok: false,
+      reason: "StreamOwnedByAnother",
+      message:
+        `stream ${wanted.name} belongs to ${describeOwner(owner)}; choose another name with ` +
+        `spec.stream.overrideName, or, if that owner is gone, allow to take it with the annotation ` +
+        `${TAKE_OVER_ANNOTATION}: ${owner.clusterId}`,
+    };
+  }
+  if (channel.stream.overridden) return "adopted";
+  const { subjects } = info.config;
+  if (subjects.length === 1 && subjects[0] === channel.stream.subject) return "claimed";
+  return {
+    ok: false,
+    reason: "StreamOwnedByAnother",
+    message:
+      `stream ${wanted.name} is there already, with the subjects ${subjects.join(", ") || "(none)"} and ` +
+      `no owner of ours; to use it as it is, name it in spec.stream.overrideName`,
+  };
+}
+
+function isOwner(
+  owner: { clusterId: string; channel: { namespace: string; name: string } },
+  channel: ChannelSettings,
+  clusterId: string,
+): boolean {
+  return (
+    owner.clusterId === clusterId &&
+    owner.channel.namespace === channel.namespace &&
+    owner.channel.name === channel.name
+  );
+}
+
+function ownMetadata(channel: ChannelSettings, context: StreamContext, origin: StreamOrigin) {
+  const { namespace, name } = channel;
+  return streamMetadataFor({ clusterId: context.clusterId, channel: { namespace, name }, origin });
+}
+
+/** Metadata are replaced as a whole: what somebody else keeps on a stream we did not make stays. */
+function metadataFor(
+  info: StreamInfo,
+  channel: ChannelSettings,
+  context: StreamContext,
+  origin: StreamOrigin,
+): Record<string, string> {
+  const others = origin === "created" ? {} : withoutServersOwn(info.config.metadata);
+  const kept = Object.entries(others).filter(([key]) => !key.startsWith(OWNER_KEY_PREFIX));
+  return {
+    ...Object.fromEntries(kept),
+    ...(origin === "adopted" ? {} : channel.stream.metadata),
+    ...ownMetadata(channel, context, origin),
+  };
+}
+
+function sameMetadata(info: StreamInfo, wanted: Record<string, string>): boolean {
+  const current = withoutServersOwn(info.config.metadata);
+  const keys = Object.keys(current);
+  return (
+    keys.length === Object.keys(wanted).length && keys.every((key) => current[key] === wanted[key])
+  );
+}
+
+function withoutServersOwn(metadata: Record<string, string> | undefined): Record<string, string> {
+  const entries = Object.entries(metadata ?? {});
+  return Object.fromEntries(entries.filter(([key]) => !key.startsWith("_nats.")));
+}
+
+/** Tells whether a subject with NATS' wildcards takes in a plain one. */
+function covers(pattern: string, subject: string): boolean {
+  const parts = pattern.split(".");
+  const tokens = subject.split(".");
+  for (const [index, part] of parts.entries()) {
+    if (part === ">") return tokens.length > index;
+    if (part !== "*" && part !== tokens[index]) return false;
+    if (index >= tokens.length) return false;
+  }
+  return parts.length === tokens.length;
+}

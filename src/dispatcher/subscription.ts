@@ -1,0 +1,296 @@
+/*
+ * Flow 2 for one subscriber: pull its consumer for free slots, deliver each message, settle it.
+ *
+ * A message is settled exactly once, here, by the verdict of deliver.ts. While it is worked on the
+ * server is told so (`working`, from one timer for all subscribers), so a slow subscriber gets no
+ * second copy. Flow 1 starts, updates, pauses and stops subscriptions and makes their consumers; this
+ * file never creates or deletes anything on the server.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Event } from "../cloudevents/event.ts";
+import { eventFromMessage } from "../cloudevents/event-from-message.ts";
+import type { Acks } from "../nats/acks.ts";
+import type { Connection } from "../nats/connection.ts";
+import {
+  type DeliveryPosition,
+  deliveryPosition,
+  type Msg,
+  messageBytes,
+  ownedData,
+} from "../nats/delivery.ts";
+import { PullLoop } from "../nats/pull-loop.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { type DeliveryContext, deliver, type Recipient, type Verdict } from "./deliver.ts";
+import type { DeliveryStats, Settled } from "./delivery-stats.ts";
+import type { Send } from "./http-sender.ts";
+import { InFlight, type InFlightMessage } from "./in-flight.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
+import { PullRoom } from "./pull-room.ts";
+import { type ConsumerLife, SettlementMemory } from "./settlement-memory.ts";
+import type { SettledAs } from "./settlements.ts";
+import { Slots } from "./slots.ts";
+import { type Fullness, WaitingRetries } from "./waiting-retries.ts";
+
+/** What a subscription works with; everything but the recipient's settings outlives it. */
+export interface SubscriptionDeps {
+  connection: Connection;
+  acks: Acks;
+  budget: MemoryBudget;
+  send: Send;
+  stats: DeliveryStats;
+  log: Logger;
+  /** `$JS.API`, or with the JetStream domain. */
+  apiPrefix: string;
+  /** The consumer is gone; reconcile its channel. */
+  onConsumerGone: (reason: string) => void;
+  /** Reads the consumer's state anew: rarely asked. */
+  consumerState: () => Promise<ConsumerState | undefined>;
+}
+
+/** What identifies a consumer's life, and how full it is. */
+export type ConsumerState = ConsumerLife & Fullness;
+
+/** What can change while a subscription runs; stream and consumer stay the same. */
+export interface SubscriptionSettings {
+  stream: string;
+  consumer: string;
+  recipient: Recipient;
+  concurrency: number;
+  ackWaitMs: number;
+  maxReplyBytes: number;
+  fetchBatchSize: number | undefined;
+}
+
+const IDLE_HEARTBEAT_MS = 5_000;
+/** What a message that comes while nothing is delivered waits for its next try. */
+const PAUSED_DELAY_MS = 1_000;
+/** The longest delay that a timer takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const SETTLED_BY_NAK = {
+  failed: "retried",
+  "dead-letter-failed": "dead_letter_retried",
+  shutdown: "given_back",
+} as const;
+
+/** One subscriber's pull loop and deliveries; see the head of this file. */
+export class Subscription {
+  readonly #deps: SubscriptionDeps;
+  readonly #loop: PullLoop;
+  readonly #slots: Slots;
+  readonly #room: PullRoom;
+  readonly #inFlight = new InFlight();
+  readonly #retries: WaitingRetries;
+  readonly #memory: SettlementMemory;
+  readonly #stopping = new AbortController();
+  #settings: SubscriptionSettings;
+  #context: DeliveryContext;
+  #state: "attached" | "detached" | "stopped" = "detached";
+  #pending = 0;
+
+  constructor(settings: SubscriptionSettings, deps: SubscriptionDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#context = this.#contextFor(settings);
+    this.#memory = new SettlementMemory(settings.ackWaitMs, deps.consumerState);
+    this.#slots = new Slots(settings.concurrency, () => this.#loop.wake());
+    this.#room = new PullRoom(deps.budget, () => this.#loop.wake());
+    this.#retries = new WaitingRetries({
+      log: deps.log,
+      fullness: deps.consumerState,
+      lastFailure: () => deps.stats.lastFailure,
+    });
+    this.#loop = new PullLoop({
+      connection: deps.connection,
+      log: deps.log,
+      stream: settings.stream,
+      consumer: settings.consumer,
+      apiPrefix: deps.apiPrefix,
+      idleHeartbeatMs: IDLE_HEARTBEAT_MS,
+      room: () =>
+        this.#room.reserve(Math.min(this.#slots.free, this.#settings.fetchBatchSize ?? Infinity)),
+      onMessage: (message) => this.#received(message),
+      onEnd: (end, received) => this.#room.ended(end, received),
+      onGone: (reason) => {
+        if (this.#state === "attached") this.#state = "detached";
+        deps.onConsumerGone(reason);
+      },
+    });
+  }
+
+  /** Whether the consumer is pulled. */
+  get attached(): boolean {
+    return this.#state === "attached";
+  }
+
+  /** Pulls and delivers from now on; the state tells whether it is the same consumer as before. */
+  attach(state: ConsumerState): void {
+    if (this.#state === "stopped") return;
+    this.#memory.attach(state);
+    if (this.#state === "attached") return;
+    this.#state = "attached";
+    this.#loop.start();
+  }
+
+  /** Takes new settings; what is under way ends by the old ones. */
+  update(settings: SubscriptionSettings): void {
+    this.#memory.ackWaitMs = settings.ackWaitMs;
+    this.#settings = settings;
+    this.#context = this.#contextFor(settings);
+    this.#slots.limit = settings.concurrency;
+    this.#loop.wake();
+  }
+
+  /** Stops pulling, for as long as the subscriber is missing; what is under way is finished. */
+  async pause(): Promise<void> {
+    if (this.#state !== "attached") return;
+    this.#state = "detached";
+    this.#room.withdraw();
+    await this.#loop.pause();
+  }
+
+  /**
+   * Ends: pulls no more, gives back at once what waits here between attempts, and resolves when no
+   * message can come any more. Attempts that are under way go on, see `finished`.
+   */
+  async stop(): Promise<void> {
+    this.#state = "stopped";
+    this.#stopping.abort();
+    this.#room.withdraw();
+    await this.#loop.stop();
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async finished(): Promise<void> {
+    await this.#inFlight.empty();
+  }
+
+  /** What it is doing, for `/channels` and the metrics. */
+  snapshot() {
+    return {
+      attached: this.attached,
+      held: this.#retries.held,
+      inFlight: this.#inFlight.size,
+      waiting: this.#retries.count(),
+      pending: this.#pending,
+    };
+  }
+
+  /** Does what is due, a few times a second: tells the server what is still worked on. */
+  tick(now: number): void {
+    this.#inFlight.beatDue(now, this.#settings.ackWaitMs, ({ position }) =>
+      this.#deps.acks.working(position.reply),
+    );
+    this.#retries.tick(now, this.attached && this.#slots.taken === 0);
+  }
+
+  #contextFor(settings: SubscriptionSettings): DeliveryContext {
+    return {
+      send: this.#deps.send,
+      pause: (ms) => this.#pauseAttempt(ms),
+      stopping: this.#stopping.signal,
+      maxReplyBytes: settings.maxReplyBytes,
+      observe: this.#deps.stats.request,
+    };
+  }
+
+  #received(message: Msg): void {
+    const position = deliveryPosition(message.reply ?? "");
+    this.#pending = position.pending;
+    if (this.#state !== "attached") {
+      this.#deps.acks.nak(position.reply, this.#state === "stopped" ? 0 : PAUSED_DELAY_MS);
+      this.#deps.stats.settled("given_back", 0);
+      return;
+    }
+    this.#memory.delivered(position);
+    if (position.count > 1) {
+      this.#retries.delete(position.streamSequence);
+      const here = this.#inFlight.find(position.streamSequence);
+      if (here !== undefined) {
+        // It is being worked on: the server lost track of that (a leader changed). Once is enough.
+        here.position = position;
+        return;
+      }
+    }
+    const bytes = messageBytes(message);
+    this.#slots.take();
+    this.#room.hold(bytes);
+    void this.#work(message, this.#inFlight.add(position, bytes, this.#settings.ackWaitMs));
+  }
+
+  async #work(message: Msg, held: InFlightMessage): Promise<void> {
+    const { position } = held;
+    let verdict: Verdict;
+    try {
+      if (position.count > 1) {
+        const settledAs = await this.#memory.recall(position);
+        if (settledAs !== undefined) return this.#settleAgain(held, settledAs);
+      }
+      const event = this.#eventIn(message, position);
+      verdict = await deliver(event, position.count, this.#settings.recipient, this.#context);
+    } catch (error) {
+      this.#deps.log.error({ error, sequence: position.streamSequence }, "delivery failed");
+      verdict = { do: "nak", afterMs: this.#settings.ackWaitMs, because: "failed" };
+    }
+    this.#settle(held, verdict);
+  }
+
+  #eventIn(message: Msg, position: DeliveryPosition): Event {
+    return eventFromMessage({
+      subject: message.subject,
+      headers: message.headers,
+      data: ownedData(message),
+      stream: this.#settings.stream,
+      sequence: position.streamSequence,
+      storedAt: () => new Date(position.storedAtMs).toISOString(),
+    });
+  }
+
+  #settle(held: InFlightMessage, verdict: Verdict): void {
+    const { reply, streamSequence: sequence } = held.position;
+    if (verdict.do === "nak") {
+      this.#deps.acks.nak(reply, verdict.afterMs);
+      this.#retries.add(sequence, verdict.afterMs);
+      this.#done(held, SETTLED_BY_NAK[verdict.because]);
+    } else if (verdict.do === "ack") {
+      this.#settleForGood(held, "ack", "");
+      this.#done(held, "acked");
+    } else {
+      const { reason } = verdict;
+      this.#deps.log.warn({ sequence, reason }, "event given up, it stays in the stream");
+      this.#settleForGood(held, "term", reason);
+      this.#done(held, "given_up");
+    }
+  }
+
+  #settleAgain(held: InFlightMessage, as: SettledAs): void {
+    this.#settleForGood(held, as, "settled before");
+    this.#done(held, "settled_again");
+  }
+
+  #settleForGood(held: InFlightMessage, as: SettledAs, reason: string): void {
+    const { reply } = held.position;
+    const forMs = 2 * this.#settings.ackWaitMs;
+    if (as === "ack") this.#deps.acks.ack(reply, forMs);
+    else this.#deps.acks.term(reply, { reason, forMs });
+    this.#memory.remember(held.position, as);
+  }
+
+  #done(held: InFlightMessage, settled: Settled): void {
+    this.#inFlight.remove(held);
+    this.#room.release(held.bytes);
+    this.#deps.stats.settled(settled, performance.now() - held.startedAt);
+    this.#slots.release();
+    this.#loop.wake();
+  }
+
+  /** Waits between attempts that are made here: the message keeps its bytes and lends its slot. */
+  async #pauseAttempt(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    if (signal.aborted) return;
+    this.#slots.release();
+    await sleep(Math.min(ms, MAX_TIMER_MS), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) this.#slots.take();
+    else await this.#slots.wait();
+  }
+}

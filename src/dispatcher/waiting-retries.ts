@@ -1,0 +1,88 @@
+import type { Logger } from "../runtime/logger.ts";
+import type { LastFailure } from "./delivery-stats.ts";
+
+/** How full a consumer is, as the server says. */
+export interface Fullness {
+  ackPending: number;
+  /** -1 when there is no limit. */
+  maxAckPending: number;
+}
+
+const CHECK_MS = 5_000;
+
+/**
+ * Knows which messages of a subscriber wait for their next attempt, and finds out when all that may
+ * be pending does: then the subscriber is held, nothing new comes to it, and somebody has to look.
+ */
+export class WaitingRetries {
+  readonly #log: Logger;
+  readonly #fullness: () => Promise<Fullness | undefined>;
+  readonly #lastFailure: () => LastFailure | undefined;
+  /** Stream sequence → when it is due. */
+  readonly #dueAt = new Map<number, number>();
+  #held = false;
+  #checkAt = 0;
+
+  constructor(options: {
+    log: Logger;
+    fullness: () => Promise<Fullness | undefined>;
+    lastFailure: () => LastFailure | undefined;
+  }) {
+    this.#log = options.log;
+    this.#fullness = options.fullness;
+    this.#lastFailure = options.lastFailure;
+  }
+
+  /** Whether everything that may be pending waits. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Notes that a message was given back, to come again after a delay. */
+  add(streamSequence: number, afterMs: number): void {
+    if (afterMs > 0) this.#dueAt.set(streamSequence, performance.now() + afterMs);
+  }
+
+  /** Notes that a message came again. */
+  delete(streamSequence: number): void {
+    this.#dueAt.delete(streamSequence);
+  }
+
+  /** Counts those that are not due yet. */
+  count(): number {
+    const now = performance.now();
+    for (const [sequence, dueAt] of this.#dueAt) {
+      if (dueAt < now) this.#dueAt.delete(sequence);
+    }
+    return this.#dueAt.size;
+  }
+
+  /**
+   * Asks the server now and then, but only while there is a suspicion: retries wait and no attempt is
+   * under way. A consumer that runs is never asked.
+   */
+  tick(now: number, isQuiet: boolean): void {
+    const isSuspect = this.#held || (isQuiet && this.#dueAt.size > 0);
+    if (!isSuspect || now < this.#checkAt) return;
+    this.#checkAt = now + CHECK_MS;
+    void this.#check();
+  }
+
+  async #check(): Promise<void> {
+    // An outage says nothing about the subscriber.
+    const fullness = await this.#fullness().catch(() => undefined);
+    if (fullness === undefined) return;
+    const { ackPending, maxAckPending } = fullness;
+    const isHeld = maxAckPending > 0 && ackPending >= maxAckPending;
+    if (isHeld === this.#held) return;
+    this.#held = isHeld;
+    if (isHeld) {
+      this.#log.warn(
+        { ackPending, maxAckPending, lastFailure: this.#lastFailure() },
+        "subscriber is held: all that may be pending waits for a retry; mend it, or give it a retry count and a dead-letter sink",
+      );
+    } else {
+      this.#log.info({ ackPending, maxAckPending }, "subscriber is no longer held");
+    }
+  }
+}
