@@ -1,0 +1,97 @@
+/**
+ * A whole data plane of 127.0.0.1 for a test: a nats-server, a dispatcher process and its files in a folder of their own.
+ *
+ * Several channels, namespaces or subscribers in one data plane are cheaper than several data planes.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { dump } from "js-yaml";
+import { type ChannelObject, writeChannels } from "./channels-file.ts";
+import { type CloudEventClient, createCloudEventClient } from "./cloud-event-client.ts";
+import { type DispatcherProcess, startDispatcher } from "./dispatcher-process.ts";
+import { type NatsServer, startNatsServer } from "./nats-server.ts";
+
+/** Ends quickly and logs nothing of the peace of a real shutdown. */
+const QUICK = { quietPeriod: "PT0.1S", gracePeriod: "PT15S" };
+
+/** Says what a data plane starts with. */
+export interface DataPlaneOptions {
+  channels: ChannelObject[];
+  /** The `dispatch` part of the configuration file. */
+  dispatch?: Record<string, unknown>;
+  /** Its `jetstream` part. */
+  jetstream?: Record<string, unknown>;
+  /** A nats-server that the test has started itself, and stops itself. */
+  nats?: NatsServer;
+  env?: Record<string, string>;
+  untilReady?: boolean;
+}
+
+/** Holds a running data plane. */
+export interface DataPlane {
+  readonly nats: NatsServer;
+  /** The present dispatcher: another one after `restartDispatcher`. */
+  readonly dispatcher: DispatcherProcess;
+  readonly channelsPath: string;
+  /** A connection of the test's own, for looking at streams and consumers. */
+  readonly nc: NatsConnection;
+  /** A client whose requests go to the address of a channel of namespace default. */
+  client(channel: string, namespace?: string): CloudEventClient;
+  /** Replaces the file of channels. */
+  write(channels: ChannelObject[]): Promise<void>;
+  /** Ends the dispatcher with a signal and starts another one on the same files. */
+  restartDispatcher(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts a further replica on the same files and nats-server; the test ends it. */
+  startReplica(): Promise<DispatcherProcess>;
+  stop(): Promise<void>;
+}
+
+/** Starts a data plane, ready unless said otherwise. */
+export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
+  const folder = await mkdtemp(join(tmpdir(), "jetstream-channel-test-"));
+  const channelsPath = join(folder, "channels.yaml");
+  const configPath = join(folder, "eventing-jetstream.yaml");
+  const { jetstream = {}, dispatch } = options;
+  await writeFile(configPath, dump({ dispatch: { ...QUICK, ...dispatch }, jetstream }));
+  await writeChannels(channelsPath, options.channels);
+  const nats = options.nats ?? (await startNatsServer());
+  const start = () =>
+    startDispatcher({
+      channelsPath,
+      natsUrl: nats.url,
+      env: { NATS_CONFIG_PATH: configPath, ...options.env },
+      untilReady: options.untilReady ?? true,
+    });
+  let dispatcher = await start();
+  const clients: CloudEventClient[] = [];
+  const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  return {
+    nats,
+    channelsPath,
+    nc,
+    get dispatcher() {
+      return dispatcher;
+    },
+    client(channel, namespace = "default") {
+      const host = `${channel}-kn-jsm-channel.${namespace}.svc.cluster.local`;
+      const client = createCloudEventClient({ port: dispatcher.httpPort, host });
+      clients.push(client);
+      return client;
+    },
+    write: (channels) => writeChannels(channelsPath, channels),
+    async restartDispatcher(signal = "SIGTERM") {
+      await dispatcher.kill(signal);
+      dispatcher = await start();
+    },
+    startReplica: start,
+    async stop() {
+      for (const client of clients) client.close();
+      await nc.close();
+      await dispatcher.kill("SIGKILL");
+      if (options.nats === undefined) await nats.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
