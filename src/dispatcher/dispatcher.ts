@@ -22,6 +22,7 @@ import { readiness } from "./readiness.ts";
 import { receiver } from "./receiver.ts";
 import { type ChannelReconciler, channelReconciler } from "./reconcile-channel.ts";
 import { Routes } from "./routes.ts";
+import type { ServedChannel } from "./served-channel.ts";
 import { shutdownSteps } from "./shutdown.ts";
 import { statusPage } from "./status-page.ts";
 
@@ -70,7 +71,7 @@ export async function startDispatcher(
   const ready = readiness({ connection, source, served, sourceFault: fault });
   connection.listen({
     connected() {
-      for (const key of source.keys()) if (served.get(key)?.status.ready !== true) queue.add(key);
+      for (const key of source.keys()) if (!isServed(served.get(key))) queue.add(key);
     },
   });
   started = true;
@@ -183,6 +184,12 @@ async function startServers(
   });
   log.info({ port: admin.port }, "admin server listening");
   return { events, admin };
+}
+
+/** Whether a channel takes events and every subscriber is pulled, so that a new connection needs no look at it. */
+function isServed(channel: ServedChannel | undefined): boolean {
+  if (channel?.status.ready !== true) return false;
+  return [...channel.subscribers.values()].every(({ subscription }) => subscription.attached);
 }
 
 function tick({ served }: ChannelReconciler): void {

@@ -62,9 +62,11 @@ export class WaitingRetries {
    * under way. A consumer that runs is never asked.
    */
   tick(now: number, isQuiet: boolean): void {
-    const isSuspect = this.#held || (isQuiet && this.#dueAt.size > 0);
-    if (!isSuspect || now < this.#checkAt) return;
+    if (now < this.#checkAt || (this.#dueAt.size === 0 && !this.#held)) return;
     this.#checkAt = now + CHECK_MS;
+    // Counting also forgets those that came again to another replica.
+    const isSuspect = this.count() > 0 && isQuiet;
+    if (!isSuspect && !this.#held) return;
     void this.#check();
   }
 

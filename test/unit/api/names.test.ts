@@ -1,12 +1,17 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import {
+  CHANNEL_LABEL,
   channelHostsFor,
   channelServiceNameFor,
   consumerNameFor,
+  FINALIZER,
   isChannelHost,
+  ROLE_LABEL,
+  SCOPE_ANNOTATION,
   streamNameFor,
   subjectFor,
+  TAKE_OVER_ANNOTATION,
 } from "../../../src/api/names.ts";
 
 const EAST = { subjectPrefix: "plant.east", streamPrefix: "EAST_" };
@@ -84,3 +89,13 @@ it.each(["cluster.local", "Corp.Example"])("knows its own hosts in %s", (domain)
 function md5(text: string): string {
   return createHash("md5").update(text).digest("hex");
 }
+
+it("keeps the names that clusters already depend on", () => {
+  expect([FINALIZER, SCOPE_ANNOTATION, TAKE_OVER_ANNOTATION, CHANNEL_LABEL, ROLE_LABEL]).toEqual([
+    "natsjetstreamchannels.messaging.knative.dev",
+    "eventing.knative.dev/scope",
+    "nats.messaging.knative.dev/take-over",
+    { key: "messaging.knative.dev/channel", value: "nats-jetstream-channel" },
+    "messaging.knative.dev/role",
+  ]);
+});

@@ -1,0 +1,54 @@
+import { expect, it } from "vitest";
+import { MemoryBudget } from "../../../src/dispatcher/memory-budget.ts";
+import { PullRoom } from "../../../src/dispatcher/pull-room.ts";
+
+const MIB = 1_048_576;
+const KIB = 1_024;
+
+function roomIn(totalBytes: number): { room: PullRoom; budget: MemoryBudget } {
+  const budget = new MemoryBudget({ totalBytes, messageBytes: () => MIB });
+  return { budget, room: new PullRoom(budget, () => undefined) };
+}
+
+it("asks for as many messages as there are slots, and for none without a slot", () => {
+  const { room } = roomIn(16 * MIB);
+  expect(room.reserve(0)).toBeUndefined();
+  expect(room.reserve(7)).toMatchObject({ batch: 7, maxBytes: 32 * KIB });
+});
+
+it("asks for more bytes with every pull that they ended, up to its share, and for few when it is idle", () => {
+  const { room, budget } = roomIn(16 * MIB);
+  const asked: (number | undefined)[] = [];
+  for (let pull = 0; pull < 8; pull++) {
+    asked.push(room.reserve(100)?.maxBytes);
+    room.ended("max-bytes", 5);
+  }
+  expect(asked.slice(0, 4)).toEqual([32, 64, 128, 256].map((kib) => kib * KIB));
+  expect(asked.at(-1)).toBe(budget.shareBytes);
+  room.reserve(100);
+  room.ended("expired", 0);
+  expect(room.reserve(100)?.maxBytes).toBe(32 * KIB);
+});
+
+it("gives back what a pull did not use, and keeps what its messages hold", () => {
+  const { room, budget } = roomIn(16 * MIB);
+  room.reserve(10);
+  room.hold(1_000);
+  room.ended("filled", 1);
+  expect(budget.usedBytes).toBe(1_000);
+  room.release(1_000);
+  expect(budget.usedBytes).toBe(0);
+});
+
+it("pulls one message without a limit of bytes when the next one is larger than its whole share", () => {
+  const { room, budget } = roomIn(4 * MIB);
+  expect(budget.shareBytes).toBeLessThan(MIB);
+  const asked: (number | undefined)[] = [];
+  for (let pull = 0; pull < 4; pull++) {
+    const size = room.reserve(10);
+    asked.push(size?.maxBytes);
+    if (size?.maxBytes === undefined) break;
+    room.ended("max-bytes", 0);
+  }
+  expect(asked).toEqual([32 * KIB, 256 * KIB, budget.shareBytes, undefined]);
+});
