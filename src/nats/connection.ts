@@ -53,6 +53,7 @@ export class Connection {
   /** Addresses that the cluster told us of, tried after the configured ones. */
   #discovered: string[] = [];
   #nc: NatsConnection | undefined;
+  #lastMaxPayload = 1_048_576;
   #attempts = 0;
   #state: ConnectionState = {
     state: "connecting",
@@ -84,9 +85,9 @@ export class Connection {
     return this.#state;
   }
 
-  /** The largest message the server takes, headers and data together, in bytes; 1 MiB until known. */
+  /** The largest message the server takes, headers and data together, in bytes, as it said last; 1 MiB until known. */
   get maxPayload(): number {
-    return this.#nc?.info?.max_payload ?? 1_048_576;
+    return this.#nc?.info?.max_payload ?? this.#lastMaxPayload;
   }
 
   /** Registers a listener; it is told at once of a connection that is already there. */
@@ -139,6 +140,7 @@ export class Connection {
 
   #connected(nc: NatsConnection): void {
     this.#nc = nc;
+    this.#lastMaxPayload = nc.info?.max_payload ?? this.#lastMaxPayload;
     this.#attempts = 0;
     this.#discovered = (nc.info?.connect_urls ?? []).filter((url) => !this.#servers.includes(url));
     this.#state = {

@@ -20,7 +20,9 @@ const UNAVAILABLE_CODES = new Set([
   10158, // duplicate message id is in process
 ]);
 const FULL_CODES = new Set([
+  10002, // resource limits exceeded for account
   10023, // insufficient resources
+  10028, // insufficient memory resources available
   10047, // insufficient storage resources available
   10077, // maximum messages or bytes exceeded (discard new)
 ]);
@@ -48,15 +50,18 @@ export function pubAckFor(reply: Msg, stream: string): PubAck {
   if (status === TOO_MANY_REQUESTS) {
     return { outcome: "rate-limited", reason: "the NATS server limits its rate" };
   }
-  let body: PubAckBody;
+  let body: PubAckBody | null;
   try {
-    body = reply.json<PubAckBody>();
+    body = reply.json<PubAckBody | null>();
   } catch (error) {
     return { outcome: "refused", reason: `not a PubAck: ${errorMessage(error)}` };
   }
+  if (typeof body !== "object" || body === null) {
+    return { outcome: "refused", reason: "not a PubAck: no JSON object" };
+  }
   if (body.error !== undefined) return refusal(body.error);
   if (body.stream !== stream) {
-    const reason = `stream ${body.stream} took the event, ${stream} is the channel's`;
+    const reason = `stream ${body.stream ?? "(none)"} took the event, ${stream} is the channel's`;
     return { outcome: "wrong-stream", reason };
   }
   return { outcome: "stored", duplicate: body.duplicate === true, sequence: body.seq ?? 0 };

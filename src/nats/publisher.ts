@@ -40,7 +40,7 @@ export interface Publish {
   stream: string;
   headers: HeaderBytes;
   data: Uint8Array;
-  /** Told when the server could not decide; the event is sent again nevertheless. */
+  /** Told when the stream did not take the event: it may be gone, or another have its subject. */
   onUnavailable: () => void;
   onResult: (result: PublishResult) => void;
 }
@@ -140,6 +140,7 @@ export class Publisher {
       pending.onUnavailable();
       return;
     }
+    if (ack.outcome === "wrong-stream") pending.onUnavailable();
     this.#settle(pending, ack);
   }
 

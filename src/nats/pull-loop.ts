@@ -18,6 +18,7 @@ import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Connection, NatsConnection } from "./connection.ts";
 import { pullStatusFor } from "./pull-status.ts";
+import { atEndOfTurn } from "./turn.ts";
 
 /** What a pull asks for. */
 export interface PullSize {
@@ -122,7 +123,7 @@ export class PullLoop {
   wake(): void {
     if (this.#wakeQueued || this.#open !== undefined || !this.#running) return;
     this.#wakeQueued = true;
-    setImmediate(() => {
+    atEndOfTurn(() => {
       this.#wakeQueued = false;
       this.#pull();
     });

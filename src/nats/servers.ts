@@ -24,10 +24,10 @@ export function serverOptionsFor(urls: string[]): ServerOptions {
     options.servers.push(url.host);
     if (url.protocol === "tls:") options.tls = {};
     if (url.username === "" || options.user !== undefined || options.token !== undefined) continue;
-    if (url.password === "") options.token = decodeURIComponent(url.username);
+    if (url.password === "") options.token = decoded(url.username);
     else {
-      options.user = decodeURIComponent(url.username);
-      options.pass = decodeURIComponent(url.password);
+      options.user = decoded(url.username);
+      options.pass = decoded(url.password);
     }
   }
   return options;
@@ -35,7 +35,7 @@ export function serverOptionsFor(urls: string[]): ServerOptions {
 
 function parseServer(text: string): URL {
   const withScheme = text.includes("://") ? text : `nats://${text}`;
-  const shown = withScheme.replace(/\/\/[^@]*@/, "//…@");
+  const shown = withScheme.replace(/\/\/.*@/, "//…@");
   if (!URL.canParse(withScheme)) throw new Error(`nats url "${shown}" is not a url`);
   const url = new URL(withScheme);
   if (!SCHEMES.includes(url.protocol)) {
@@ -45,4 +45,13 @@ function parseServer(text: string): URL {
   }
   if (url.hostname === "") throw new Error(`nats url "${shown}" names no host`);
   return url;
+}
+
+/** Decodes a part of a login; a `%` that begins no escape stands for itself. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
