@@ -26,7 +26,11 @@ export class PullRoom {
 
   /** Reserves memory for up to `batch` messages; undefined when there is none now. */
   reserve(batch: number): PullSize | undefined {
-    if (batch === 0) return undefined;
+    if (batch === 0) {
+      // Without a slot it must not keep others from their turn.
+      this.withdraw();
+      return undefined;
+    }
     if (!this.#oneAtATime) {
       const maxBytes = this.#budget.reserve(this.#share, this.#wantedBytes, LEAST_BYTES);
       if (maxBytes > 0) return { batch, maxBytes, expiresMs: EXPIRES_MS };

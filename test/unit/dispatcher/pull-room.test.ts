@@ -52,3 +52,18 @@ it("pulls one message without a limit of bytes when the next one is larger than 
   }
   expect(asked).toEqual([32 * KIB, 256 * KIB, budget.shareBytes, undefined]);
 });
+
+it("leaves its turn to others while it has no slot", () => {
+  // Room for one message in all: everybody waits for the reserve.
+  const budget = new MemoryBudget({ totalBytes: MIB, messageBytes: () => MIB });
+  const told: string[] = [];
+  const roomOf = (name: string) => new PullRoom(budget, () => told.push(name));
+  const [a, b, c] = [roomOf("a"), roomOf("b"), roomOf("c")];
+  expect(a.reserve(1)).toMatchObject({ batch: 1, maxBytes: undefined });
+  expect([b.reserve(1), c.reserve(1)]).toEqual([undefined, undefined]);
+  a.ended("expired", 0);
+  expect(told).toEqual(["b"]);
+  b.reserve(0);
+  expect(told).toEqual(["b", "c"]);
+  expect(c.reserve(1)).toBeDefined();
+});
