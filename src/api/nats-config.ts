@@ -121,9 +121,7 @@ export function parseNatsConfig(value: unknown): NatsConfig {
     const lines = faultsOf(parsed.error).map(
       ({ path, reason }) => `\n  ${path || "(file)"}: ${reason}`,
     );
-    throw new Error(`the NATS configuration is not valid:${lines.join("")}`, {
-      cause: parsed.error,
-    });
+    throw new Error(`the NATS configuration is not valid:${lines.join("")}`);
   }
   const { url, auth, tls, jetstream, dispatch } = parsed.data;
   return frozen({

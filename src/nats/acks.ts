@@ -1,6 +1,10 @@
 /*
  * Settles messages: acks and terms that are confirmed by the server, naks and `working` that are not.
  *
+ * Naks with a delay are the exception to "at once": nats-server puts off all redeliveries of a consumer
+ * by 10 ms with each of them (2.15.2: a steady 150 a second let none through), so they are collected
+ * and written together every 100 ms, each with what is left of its delay.
+ *
  * Everything of one turn of the event loop is written together, and a confirmation costs a slot and
  * no promise, so that confirmed acks are as cheap as unconfirmed ones. What a lost connection left
  * unconfirmed is sent again on the next one; the server takes an ack by its old reply subject even
@@ -23,6 +27,7 @@ const ACK = encoder.encode("+ACK");
 const WORKING = encoder.encode("+WPI");
 const NAK = encoder.encode("-NAK");
 const NANOS_PER_MS = 1_000_000;
+const NAKS_EVERY_MS = 100;
 const RESEND_AFTER_MS = 2_000;
 const MAX_UNCONFIRMED = 65_536;
 
@@ -33,6 +38,8 @@ export class Acks {
   readonly #send = perTurn<Settlement>((settlements) => this.#flush(settlements));
   readonly #sweeper: NodeJS.Timeout;
   #onIdle: (() => void)[] = [];
+  #naks: { subject: string; dueAt: number }[] = [];
+  #nakTimer: NodeJS.Timeout | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -64,18 +71,19 @@ export class Acks {
 
   /** Gives a message back, to be delivered again after a delay; lost, it comes after the ack wait. */
   nak(subject: string, delayMs: number): void {
-    const delayNanos = Math.round(delayMs * NANOS_PER_MS);
-    const payload = delayMs > 0 ? encoder.encode(`-NAK {"delay": ${delayNanos}}`) : NAK;
-    this.#send({ subject, payload, slot: undefined, resendAt: 0, giveUpAt: 0 });
+    if (delayMs <= 0) return this.#unconfirmed(subject, NAK);
+    this.#naks.push({ subject, dueAt: performance.now() + delayMs });
+    this.#nakTimer ??= setTimeout(() => this.#flushNaks(), NAKS_EVERY_MS);
   }
 
   /** Restarts the ack wait of a message that is still worked on. Never for one that was given back. */
   working(subject: string): void {
-    this.#send({ subject, payload: WORKING, slot: undefined, resendAt: 0, giveUpAt: 0 });
+    this.#unconfirmed(subject, WORKING);
   }
 
-  /** Resolves when nothing is unconfirmed, or after `withinMs`. */
+  /** Sends what is collected; resolves when nothing is unconfirmed, or after `withinMs`. */
   async settled(withinMs: number): Promise<void> {
+    this.#flushNaks();
     if (this.#slots.used === 0) return;
     await new Promise<void>((resolve) => {
       this.#onIdle.push(resolve);
@@ -84,7 +92,24 @@ export class Acks {
   }
 
   close(): void {
+    clearTimeout(this.#nakTimer);
     clearInterval(this.#sweeper);
+  }
+
+  #unconfirmed(subject: string, payload: Uint8Array): void {
+    this.#send({ subject, payload, slot: undefined, resendAt: 0, giveUpAt: 0 });
+  }
+
+  #flushNaks(): void {
+    clearTimeout(this.#nakTimer);
+    this.#nakTimer = undefined;
+    const now = performance.now();
+    for (const { subject, dueAt } of this.#naks) {
+      // A delay of 0 would be "at once" and not "now due"; the difference is a millisecond.
+      const delayNanos = Math.round(Math.max(1, dueAt - now) * NANOS_PER_MS);
+      this.#unconfirmed(subject, encoder.encode(`-NAK {"delay": ${delayNanos}}`));
+    }
+    this.#naks = [];
   }
 
   #confirm(subject: string, payload: Uint8Array, forMs: number): void {

@@ -8,7 +8,12 @@ import { eventually } from "../../support/eventually.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 
 const log = createLogger({ name: "test", level: "silent" });
-const MINUTE: PullSize = { batch: 10, maxBytes: 1_000_000, expiresMs: 60_000 };
+const MINUTE: PullSize = {
+  batch: 10,
+  maxBytes: 1_000_000,
+  expiresMs: 60_000,
+  heartbeatMs: 1_000,
+};
 
 let server: NatsServer;
 let connection: Connection;
@@ -60,7 +65,6 @@ function startLoop(room: () => PullSize | undefined, onMessage?: (message: Msg) 
     stream,
     consumer: "C",
     apiPrefix: "$JS.API",
-    idleHeartbeatMs: 1_000,
     room,
     onMessage: (message) => {
       seen.messages.push(message.string());
@@ -94,7 +98,7 @@ it("pulls no more than there is room for, and goes on when there is room again",
 });
 
 it("pulls again when a pull has expired", async () => {
-  const seen = startLoop(() => ({ ...MINUTE, expiresMs: 300 }));
+  const seen = startLoop(() => ({ ...MINUTE, expiresMs: 300, heartbeatMs: 150 }));
   await eventually(() => seen.ends.length >= 2, seconds(10, "two pulls expire"));
   expect(seen.ends.slice(0, 2)).toEqual(["expired", "expired"]);
   await publish(1);
