@@ -1,43 +1,81 @@
 import type { PullEnd, PullSize } from "../nats/pull-loop.ts";
 import type { MemoryBudget, Share } from "./memory-budget.ts";
+import { RateLimit } from "./rate-limit.ts";
 
-const EXPIRES_MS = 30_000;
+/** How long a pull waits for messages, and how often the server shows that it does. */
+const DEFAULT_TIMES: PullTimes = { expiresMs: 30_000, heartbeatMs: 5_000 };
 /** A pull through the reserve is short, since others wait for their turn. */
-const RESERVE_EXPIRES_MS = 2_000;
+const RESERVE_TIMES: PullTimes = { expiresMs: 2_000, heartbeatMs: 1_000 };
+const SHORTEST_EXPIRES_MS = 500;
+const LONGEST_EXPIRES_MS = 300_000;
 /** What an idle subscriber keeps reserved; a burst doubles it with every pull. */
 const LEAST_BYTES = 32 * 1_024;
 const GROWTH = 2;
 /** When not even one message fitted. */
 const QUICK_GROWTH = 8;
 
+/** How long a pull may stay open, and how often the server says that it is. */
+export type PullTimes = Pick<PullSize, "expiresMs" | "heartbeatMs">;
+
+/**
+ * Gives a pull's times from what the consumer template says: `fetchMaxWait`, from half a second (a
+ * consumer that is asked more often costs more than it gives) to five minutes, and `idleHeartbeat`.
+ */
+export function pullTimesFor(
+  fetchMaxWaitMs: number | undefined,
+  idleHeartbeatMs: number | undefined,
+): PullTimes {
+  const wantedMs = fetchMaxWaitMs ?? DEFAULT_TIMES.expiresMs;
+  const expiresMs = Math.min(LONGEST_EXPIRES_MS, Math.max(SHORTEST_EXPIRES_MS, wantedMs));
+  const heartbeatMs = idleHeartbeatMs ?? DEFAULT_TIMES.heartbeatMs;
+  return { expiresMs, heartbeatMs: Math.min(heartbeatMs, expiresMs / 2) };
+}
+
 /** Decides how much one subscriber pulls: as many as it has slots for, in the bytes that it gets. */
 export class PullRoom {
   readonly #budget: MemoryBudget;
   readonly #share: Share;
+  readonly #onRoom: () => void;
   #wantedBytes = LEAST_BYTES;
   /** The next message is larger than a whole share: only the reserve can take it. */
   #oneAtATime = false;
+  #rateLimitBps: number | undefined;
+  #rateLimit: RateLimit | undefined;
+  #rateTimer: NodeJS.Timeout | undefined;
 
-  /** `onRoom` is called when a pull that was refused for want of memory may be tried again. */
+  /** `onRoom` is called when a pull that was refused may be tried again. */
   constructor(budget: MemoryBudget, onRoom: () => void) {
     this.#budget = budget;
+    this.#onRoom = onRoom;
     this.#share = { reserved: 0, held: 0, onRoom };
   }
 
-  /** Reserves memory for up to `batch` messages; undefined when there is none now. */
-  reserve(batch: number): PullSize | undefined {
-    if (batch === 0) {
-      // Without a slot it must not keep others from their turn.
+  /** Bits per second that may be pulled; undefined: as many as there are. */
+  set rateLimitBps(rateLimitBps: number | undefined) {
+    if (rateLimitBps === this.#rateLimitBps) return;
+    this.#rateLimitBps = rateLimitBps;
+    this.#rateLimit =
+      rateLimitBps === undefined ? undefined : new RateLimit(rateLimitBps, performance.now());
+  }
+
+  /** Reserves memory for up to `slots` messages; undefined when nothing may be pulled now. */
+  reserve(slots: number, times: PullTimes = DEFAULT_TIMES): PullSize | undefined {
+    const waitMs = this.#rateLimit?.waitMs(performance.now()) ?? 0;
+    if (slots === 0 || waitMs > 0) {
+      // It must not keep others from their turn.
       this.withdraw();
+      if (waitMs > 0) this.#rateTimer = setTimeout(this.#onRoom, waitMs);
       return undefined;
     }
+    // With a rate limit each message decides when the next one may be asked for.
+    const batch = this.#rateLimit === undefined ? slots : 1;
     if (!this.#oneAtATime) {
       const maxBytes = this.#budget.reserve(this.#share, this.#wantedBytes, LEAST_BYTES);
-      if (maxBytes > 0) return { batch, maxBytes, expiresMs: EXPIRES_MS };
+      if (maxBytes > 0) return { batch, maxBytes, ...times };
     }
     // While it holds something, giving that back is what makes room.
     if (this.#share.held > 0 || !this.#budget.reserveOne(this.#share)) return undefined;
-    return { batch: 1, maxBytes: undefined, expiresMs: RESERVE_EXPIRES_MS };
+    return { batch: 1, maxBytes: undefined, ...RESERVE_TIMES };
   }
 
   /** Gives back what an ended pull did not use, and learns how much to ask for next. */
@@ -56,6 +94,7 @@ export class PullRoom {
 
   /** Counts a message that arrived. */
   hold(bytes: number): void {
+    this.#rateLimit?.take(bytes, performance.now());
     this.#budget.hold(this.#share, bytes);
   }
 
@@ -66,6 +105,7 @@ export class PullRoom {
 
   /** Leaves the queue for memory: nothing is pulled for now. */
   withdraw(): void {
+    clearTimeout(this.#rateTimer);
     this.#budget.withdraw(this.#share);
   }
 }

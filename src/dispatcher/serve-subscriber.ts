@@ -13,8 +13,10 @@ import type { Metrics } from "../runtime/metrics.ts";
 import { type ConsumerContext, ensureConsumer, findConsumer } from "./consumer.ts";
 import type { Recipient } from "./deliver.ts";
 import { DeliveryStats } from "./delivery-stats.ts";
+import type { Unapplied } from "./edits.ts";
 import type { HttpSender } from "./http-sender.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import { pullTimesFor } from "./pull-room.ts";
 import { maxAttemptsFor } from "./retry.ts";
 import type { ServedChannel, ServedSubscriber, SubscriberStatus } from "./served-channel.ts";
 import { type ConsumerState, Subscription, type SubscriptionSettings } from "./subscription.ts";
@@ -36,7 +38,10 @@ export interface SubscriberDeps {
 
 const NANOS_PER_MS = 1_000_000;
 
-/** Makes sure that a subscriber has its consumer and that it is pulled with the newest settings. */
+/**
+ * Makes sure that a subscriber has its consumer and that it is pulled with the newest settings.
+ * `isRefused`: the server, or another owner, stands in the way of something, which may end by itself.
+ */
 export async function serveSubscriber(
   subscriber: SubscriberSettings,
   on: {
@@ -45,7 +50,7 @@ export async function serveSubscriber(
     context: ConsumerContext;
     deps: SubscriberDeps;
   },
-): Promise<{ status: SubscriberStatus; unapplied: { path: string; reason: string }[] }> {
+): Promise<{ status: SubscriberStatus; unapplied: Unapplied[]; isRefused: boolean }> {
   const { stream, served, context, deps } = on;
   const { channel } = served;
   const { uid, name, generation: observedGeneration } = subscriber;
@@ -59,7 +64,8 @@ export async function serveSubscriber(
         "subscriber cannot be served",
       );
     }
-    return { status: { name, observedGeneration, ready: false, message }, unapplied: [] };
+    const status = { name, observedGeneration, ready: false, message };
+    return { status, unapplied: [], isRefused: true };
   }
   const recipient = recipientFor(channel, subscriber, deps);
   const settings = settingsFor(consumer.info, recipient, { channel, deps });
@@ -71,6 +77,7 @@ export async function serveSubscriber(
   return {
     status: { name, observedGeneration, ready: subscription.attached },
     unapplied: consumer.unapplied,
+    isRefused: consumer.isRefused,
   };
 }
 
@@ -115,7 +122,9 @@ function settingsFor(
     concurrency: dispatch.concurrency,
     ackWaitMs: (info.config.ack_wait ?? 30_000 * NANOS_PER_MS) / NANOS_PER_MS,
     maxReplyBytes: dispatch.maxEventBytes ?? deps.connection.maxPayload,
-    fetchBatchSize: channel.consumer.fetchBatchSize,
+    maxBatch: channel.consumer.fetchBatchSize ?? Infinity,
+    pullTimes: pullTimesFor(channel.consumer.fetchMaxWaitMs, channel.consumer.idleHeartbeatMs),
+    rateLimitBps: channel.consumer.rateLimitBps,
   };
 }
 

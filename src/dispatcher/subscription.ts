@@ -25,7 +25,7 @@ import type { DeliveryStats, Settled } from "./delivery-stats.ts";
 import type { Send } from "./http-sender.ts";
 import { InFlight, type InFlightMessage } from "./in-flight.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
-import { PullRoom } from "./pull-room.ts";
+import { PullRoom, type PullTimes } from "./pull-room.ts";
 import { type ConsumerLife, SettlementMemory } from "./settlement-memory.ts";
 import type { SettledAs } from "./settlements.ts";
 import { Slots } from "./slots.ts";
@@ -58,10 +58,13 @@ export interface SubscriptionSettings {
   concurrency: number;
   ackWaitMs: number;
   maxReplyBytes: number;
-  fetchBatchSize: number | undefined;
+  /** Messages that one pull asks for at the most. */
+  maxBatch: number;
+  pullTimes: PullTimes;
+  /** Bits per second that this replica delivers; undefined: no limit. */
+  rateLimitBps: number | undefined;
 }
 
-const IDLE_HEARTBEAT_MS = 5_000;
 /** What a message that comes while nothing is delivered waits for its next try. */
 const PAUSED_DELAY_MS = 1_000;
 /** The longest delay that a timer takes. */
@@ -95,6 +98,7 @@ export class Subscription {
     this.#memory = new SettlementMemory(settings.ackWaitMs, deps.consumerState);
     this.#slots = new Slots(settings.concurrency, () => this.#loop.wake());
     this.#room = new PullRoom(deps.budget, () => this.#loop.wake());
+    this.#room.rateLimitBps = settings.rateLimitBps;
     this.#retries = new WaitingRetries({
       log: deps.log,
       fullness: deps.consumerState,
@@ -106,9 +110,11 @@ export class Subscription {
       stream: settings.stream,
       consumer: settings.consumer,
       apiPrefix: deps.apiPrefix,
-      idleHeartbeatMs: IDLE_HEARTBEAT_MS,
       room: () =>
-        this.#room.reserve(Math.min(this.#slots.free, this.#settings.fetchBatchSize ?? Infinity)),
+        this.#room.reserve(
+          Math.min(this.#slots.free, this.#settings.maxBatch),
+          this.#settings.pullTimes,
+        ),
       onMessage: (message) => this.#received(message),
       onEnd: (end, received) => this.#room.ended(end, received),
       onGone: (reason) => {
@@ -135,6 +141,7 @@ export class Subscription {
   /** Takes new settings; what is under way ends by the old ones. */
   update(settings: SubscriptionSettings): void {
     this.#memory.ackWaitMs = settings.ackWaitMs;
+    this.#room.rateLimitBps = settings.rateLimitBps;
     this.#settings = settings;
     this.#context = this.#contextFor(settings);
     this.#slots.limit = settings.concurrency;

@@ -28,6 +28,8 @@ export interface PullSize {
   maxBytes: number | undefined;
   /** How long the request may stay open. */
   expiresMs: number;
+  /** How often the server says that it is still open; half of the expiry at the most. */
+  heartbeatMs: number;
 }
 
 /** How an open pull ended. */
@@ -40,7 +42,6 @@ export interface PullLoopOptions {
   consumer: string;
   /** `$JS.API`, or `$JS.<domain>.API`. */
   apiPrefix: string;
-  idleHeartbeatMs: number;
   /** Reserves room and tells how much; undefined: no pull now, `wake` is called when there is room. */
   room: () => PullSize | undefined;
   onMessage: (message: Msg) => void;
@@ -59,7 +60,6 @@ const NANOS_PER_MS = 1_000_000;
 interface OpenPull {
   id: number;
   size: PullSize;
-  heartbeatMs: number;
   received: number;
   /** When the last message or heartbeat came, or the pull was sent. */
   heardAt: number;
@@ -150,16 +150,14 @@ export class PullLoop {
     if (nc === undefined || nc.isClosed() || this.#subscription === undefined) return;
     const size = this.#options.room();
     if (size === undefined) return;
-    const { stream, consumer, apiPrefix, idleHeartbeatMs } = this.#options;
+    const { stream, consumer, apiPrefix } = this.#options;
     const now = performance.now();
-    // The server wants it at most half of the expiry.
-    const heartbeatMs = Math.min(idleHeartbeatMs, size.expiresMs / 2);
     this.#pulls += 1;
-    this.#open = { id: this.#pulls, size, heartbeatMs, received: 0, heardAt: now };
+    this.#open = { id: this.#pulls, size, received: 0, heardAt: now };
     const request = {
       batch: size.batch,
       expires: Math.round(size.expiresMs * NANOS_PER_MS),
-      idle_heartbeat: Math.round(heartbeatMs * NANOS_PER_MS),
+      idle_heartbeat: Math.round(size.heartbeatMs * NANOS_PER_MS),
       ...(size.maxBytes === undefined ? {} : { max_bytes: size.maxBytes }),
     };
     nc.publish(`${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
@@ -226,7 +224,7 @@ export class PullLoop {
     if (this.#open === undefined) return;
     const now = performance.now();
     const silentMs = now - this.#open.heardAt;
-    if (silentMs < 2 * this.#open.heartbeatMs + WATCHDOG_MS) return;
+    if (silentMs < 2 * this.#open.size.heartbeatMs + WATCHDOG_MS) return;
     this.#options.log.warn({ silentMs: Math.round(silentMs) }, "pull went silent, pulling again");
     this.#end("broken");
   }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { MemoryBudget } from "../../../src/dispatcher/memory-budget.ts";
-import { PullRoom } from "../../../src/dispatcher/pull-room.ts";
+import { PullRoom, pullTimesFor } from "../../../src/dispatcher/pull-room.ts";
 
 const MIB = 1_048_576;
 const KIB = 1_024;
@@ -66,4 +66,27 @@ it("leaves its turn to others while it has no slot", () => {
   b.reserve(0);
   expect(told).toEqual(["b", "c"]);
   expect(c.reserve(1)).toBeDefined();
+});
+
+it.each([
+  { fetchMaxWait: undefined, idleHeartbeat: undefined, expiresMs: 30_000, heartbeatMs: 5_000 },
+  { fetchMaxWait: 200, idleHeartbeat: undefined, expiresMs: 500, heartbeatMs: 250 },
+  { fetchMaxWait: 3_600_000, idleHeartbeat: 15_000, expiresMs: 300_000, heartbeatMs: 15_000 },
+])("takes a pull's times from the template: $fetchMaxWait, $idleHeartbeat", (row) => {
+  const { expiresMs, heartbeatMs } = row;
+  expect(pullTimesFor(row.fetchMaxWait, row.idleHeartbeat)).toEqual({ expiresMs, heartbeatMs });
+});
+
+it("pulls one by one with a rate limit, and says when the next one may come", async () => {
+  const budget = new MemoryBudget({ totalBytes: 16 * MIB, messageBytes: () => MIB });
+  const told = new Promise<void>((resolve) => {
+    const room = new PullRoom(budget, resolve);
+    room.rateLimitBps = 800_000;
+    expect(room.reserve(10)).toMatchObject({ batch: 1 });
+    // 0.1 s more than the bucket holds.
+    room.hold(110_000);
+    room.ended("filled", 1);
+    expect(room.reserve(10)).toBeUndefined();
+  });
+  await told;
 });
