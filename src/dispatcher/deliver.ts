@@ -51,6 +51,8 @@ export interface DeliveryContext {
   send: Send;
   /** Waits before a re-attempt that is made here, without the delivery's slot. */
   pause: (ms: number) => Promise<void>;
+  /** Counts bytes that are held beside the message (negative: no longer). */
+  keep: (bytes: number) => void;
   /** Aborted when what is not finished has to be given back. */
   stopping: AbortSignal;
   /** The largest reply that is passed on, in bytes. */
@@ -113,12 +115,11 @@ async function passReply(
     context.observe("reply", "final", reply.failure);
     return await passDeadLetter(event, reply.failure, to, context);
   }
-  const sent = await sendTo("reply", to.reply, messageFor(reply, to), {
-    to,
-    context,
-    retries: retriesFor(to.delivery),
-    maxReplyBytes: 0,
-  });
+  const message = messageFor(reply, to);
+  const retries = retriesFor(to.delivery);
+  context.keep(message.body.length);
+  const sent = await sendTo("reply", to.reply, message, { to, context, retries, maxReplyBytes: 0 });
+  context.keep(-message.body.length);
   if (sent.outcome === "stopped") return GIVE_BACK;
   if (sent.outcome === "success") return ACK;
   return await passDeadLetter(event, sent.failure, to, context);

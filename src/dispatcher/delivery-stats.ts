@@ -26,6 +26,7 @@ export class DeliveryStats {
   readonly #labels: { channel: string; subscriber: string };
   readonly #counters = new Map<string, { inc(): void }>();
   readonly #duration: { observe(seconds: number): void };
+  #removed = false;
   deadLetters = 0;
   lastFailure: LastFailure | undefined;
 
@@ -49,11 +50,12 @@ export class DeliveryStats {
   /** Counts a settled message and how long it was here, in milliseconds. */
   settled(outcome: Settled, afterMs: number): void {
     this.#count(outcome, () => this.#metrics.deliveries.labels({ ...this.#labels, outcome }));
-    this.#duration.observe(afterMs / 1_000);
+    if (!this.#removed) this.#duration.observe(afterMs / 1_000);
   }
 
-  /** Takes the subscriber's series out of the metrics. */
+  /** Takes the subscriber's series out of the metrics; what ends after it makes no new ones. */
   remove(): void {
+    this.#removed = true;
     const { requests, deliveries, deliveryDuration } = this.#metrics;
     for (const key of this.#counters.keys()) {
       const [first = "", outcome] = key.split(" ");
@@ -65,6 +67,7 @@ export class DeliveryStats {
   }
 
   #count(key: string, make: () => { inc(): void }): void {
+    if (this.#removed) return;
     let counter = this.#counters.get(key);
     if (counter === undefined) {
       counter = make();

@@ -76,6 +76,8 @@ export class MemoryBudget {
   reserveOne(share: Share): boolean {
     const othersTurn = this.#turn === undefined ? this.#waiting.size > 0 : this.#turn !== share;
     if (othersTurn || this.#used + this.#messageBytes() > this.boundBytes) {
+      // A turn that cannot be taken is over, or nobody would be told when there is room again.
+      if (!othersTurn) this.#turn = undefined;
       this.#waiting.add(share);
       return false;
     }

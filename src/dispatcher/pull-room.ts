@@ -98,6 +98,12 @@ export class PullRoom {
     this.#budget.hold(this.#share, bytes);
   }
 
+  /** Counts further bytes that a message makes necessary, or fewer. */
+  keep(bytes: number): void {
+    if (bytes > 0) this.#budget.hold(this.#share, bytes);
+    else this.#budget.release(this.#share, -bytes);
+  }
+
   /** Gives a message's bytes back. */
   release(bytes: number): void {
     this.#budget.release(this.#share, bytes);

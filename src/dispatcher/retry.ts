@@ -28,6 +28,8 @@ const DEFAULT_BACKOFF_DELAY_MS = 2_000;
 const DEFAULT_BACKOFF_MAX_MS = 300_000;
 /** Longer than anybody waits, and well inside the nanoseconds of a nak's delay. */
 const LONGEST_DELAY_MS = 7 * 86_400_000;
+/** A millisecond doubled this often is beyond every limit, and still a finite number. */
+const MOST_DOUBLINGS = 52;
 
 /**
  * Tells how many attempts an event has in all; Infinity for "until success, a final answer, or the
@@ -45,7 +47,8 @@ export function retriesFor(delivery: DeliverySettings): number {
 
 /**
  * Tells how long to wait before re-attempt k (1, 2, …), in milliseconds: linear d·k, exponential
- * d·2^(k−1), at most `backoffMax`; a `Retry-After` raises it, up to `retryAfterMax`.
+ * d·2^(k−1), at most `backoffMax`; a `Retry-After` raises it, up to `retryAfterMax`. Nothing waits
+ * for longer than a week.
  */
 export function retryDelayMs(
   delivery: DeliverySettings,
@@ -53,19 +56,31 @@ export function retryDelayMs(
   retryAfterMs: number | undefined,
 ): number {
   const delayMs = delivery.backoffDelayMs ?? DEFAULT_BACKOFF_DELAY_MS;
-  const capMs =
-    delivery.backoffMaxMs ??
-    (delivery.backoffDelayMs === undefined ? DEFAULT_BACKOFF_MAX_MS : LONGEST_DELAY_MS);
-  const factor = delivery.backoffPolicy === "linear" ? reattempt : 2 ** (reattempt - 1);
-  const backoffMs = Math.min(delayMs * factor, capMs, LONGEST_DELAY_MS);
+  const factor =
+    delivery.backoffPolicy === "linear" ? reattempt : 2 ** Math.min(reattempt - 1, MOST_DOUBLINGS);
+  const backoffMs = Math.min(delayMs * factor, backoffMaxMsFor(delivery));
   const askedMs = Math.min(retryAfterMs ?? 0, delivery.retryAfterMaxMs ?? 0);
-  return Math.max(backoffMs, askedMs);
+  return Math.min(Math.max(backoffMs, askedMs), LONGEST_DELAY_MS);
+}
+
+/** Gives the longest back-off: `backoffMax`; without it a count of retries ends the growth by itself. */
+function backoffMaxMsFor(delivery: DeliverySettings): number {
+  const { backoffMaxMs, backoffDelayMs } = delivery;
+  if (backoffMaxMs !== undefined) return backoffMaxMs;
+  if (backoffDelayMs === undefined) return DEFAULT_BACKOFF_MAX_MS;
+  // An endless series must not grow until nobody notices any more that the subscriber is back.
+  const isEndless = retriesFor(delivery) === Infinity;
+  return isEndless ? Math.max(DEFAULT_BACKOFF_MAX_MS, backoffDelayMs) : Infinity;
 }
 
 /** Tells when an event whose dead-letter sink is away starts over, in milliseconds. */
 export function deadLetterDelayMs(delivery: DeliverySettings): number {
   return Math.min(delivery.backoffMaxMs ?? DEFAULT_BACKOFF_MAX_MS, DEFAULT_BACKOFF_MAX_MS);
 }
+
+/** The three forms of an HTTP date (RFC 9110 §5.6.7); only the last one, asctime's, does not name GMT. */
+const HTTP_DATE =
+  /^(?:[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT|[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4})$/;
 
 /**
  * Reads a `Retry-After` header of a 429 or 503 (RFC 9110 §10.2.3: seconds or an HTTP date) as
@@ -75,6 +90,7 @@ export function retryAfterMsFor(header: string | undefined, nowMs: number): numb
   if (header === undefined) return undefined;
   const text = header.trim();
   if (/^\d+$/.test(text)) return Number(text) * 1_000;
-  const at = Date.parse(text);
+  if (!HTTP_DATE.test(text)) return undefined;
+  const at = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }

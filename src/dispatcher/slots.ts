@@ -32,14 +32,26 @@ export class Slots {
     this.#taken += 1;
   }
 
-  /** Takes a slot when there is one. */
-  async wait(): Promise<void> {
-    if (this.#taken >= this.#limit) {
-      // The slot is handed over taken.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Takes a slot when there is one; with a signal that is aborted, beyond the limit and at once. */
+  async wait(signal?: AbortSignal): Promise<void> {
+    if (this.#taken < this.#limit || signal?.aborted) {
+      this.#taken += 1;
       return;
     }
-    this.#taken += 1;
+    await new Promise<void>((resolve) => {
+      const takeAnyway = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(handOver), 1);
+        this.#taken += 1;
+        resolve();
+      };
+      // The slot is handed over taken.
+      const handOver = (): void => {
+        signal?.removeEventListener("abort", takeAnyway);
+        resolve();
+      };
+      this.#waiting.push(handOver);
+      signal?.addEventListener("abort", takeAnyway, { once: true });
+    });
   }
 
   release(): void {

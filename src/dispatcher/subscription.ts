@@ -16,6 +16,7 @@ import {
   deliveryPosition,
   type Msg,
   messageBytes,
+  messageHeaders,
   ownedData,
 } from "../nats/delivery.ts";
 import { PullLoop } from "../nats/pull-loop.ts";
@@ -195,6 +196,7 @@ export class Subscription {
     return {
       send: this.#deps.send,
       pause: (ms) => this.#pauseAttempt(ms),
+      keep: (bytes) => this.#room.keep(bytes),
       stopping: this.#stopping.signal,
       maxReplyBytes: settings.maxReplyBytes,
       observe: this.#deps.stats.request,
@@ -245,7 +247,7 @@ export class Subscription {
   #eventIn(message: Msg, position: DeliveryPosition): Event {
     return eventFromMessage({
       subject: message.subject,
-      headers: message.headers,
+      headers: messageHeaders(message),
       data: ownedData(message),
       stream: this.#settings.stream,
       sequence: position.streamSequence,
@@ -298,6 +300,6 @@ export class Subscription {
     this.#slots.release();
     await sleep(Math.min(ms, MAX_TIMER_MS), undefined, { signal }).catch(() => undefined);
     if (signal.aborted) this.#slots.take();
-    else await this.#slots.wait();
+    else await this.#slots.wait(signal);
   }
 }

@@ -84,6 +84,8 @@ export class Acks {
   /** Sends what is collected; resolves when nothing is unconfirmed, or after `withinMs`. */
   async settled(withinMs: number): Promise<void> {
     this.#flushNaks();
+    // What was given in this turn is written at its end.
+    await new Promise((resolve) => setImmediate(resolve));
     if (this.#slots.used === 0) return;
     await new Promise<void>((resolve) => {
       this.#onIdle.push(resolve);

@@ -50,11 +50,45 @@ export function ownedData(message: Msg): Uint8Array {
   return data.byteLength * 2 < data.buffer.byteLength ? Buffer.from(data) : data;
 }
 
+/** Message headers in the order of their first appearance: name, values. */
+export type MessageHeaders = [name: string, values: string[]][];
+
+/** The part of the client's message that holds its bytes as they came: headers, then data. */
+interface MessageBytes {
+  _rdata: Uint8Array;
+  _msg: { hdr: number };
+}
+
+/**
+ * Reads a message's headers whatever they are. `Msg.headers` throws for the whole block when one name
+ * or value is not to its liking, and any NATS producer may send such a block; a message that cannot
+ * be read would stop its subscriber for good. The client has no public way to the bytes, so this
+ * looks into its message. Names are case-sensitive, as in NATS; lines without a colon are no headers.
+ */
+export function messageHeaders(message: Msg): MessageHeaders {
+  const { _rdata: bytes, _msg } = message as unknown as MessageBytes;
+  if (_msg.hdr <= 0) return [];
+  const block = Buffer.from(bytes.buffer, bytes.byteOffset, _msg.hdr).toString();
+  const headers: MessageHeaders = [];
+  // The first line is the version.
+  for (let start = block.indexOf("\r\n") + 2; start < block.length; ) {
+    const next = block.indexOf("\r\n", start);
+    const end = next === -1 ? block.length : next;
+    const colon = block.indexOf(":", start);
+    if (colon > start && colon < end) {
+      const name = block.slice(start, colon);
+      const value = block.slice(colon + 1, end).trim();
+      const known = headers.find(([each]) => each === name);
+      if (known === undefined) headers.push([name, [value]]);
+      else known[1].push(value);
+    }
+    start = end + 2;
+  }
+  return headers;
+}
+
 /** Tells how many bytes a message holds: its data and its headers. */
 export function messageBytes(message: Msg): number {
-  let bytes = message.data.byteLength;
-  for (const [name, values] of message.headers ?? []) {
-    for (const value of values) bytes += name.length + value.length + 4;
-  }
-  return bytes;
+  const { _msg } = message as unknown as MessageBytes;
+  return message.data.byteLength + Math.max(0, _msg.hdr);
 }

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DispatcherProcess } from "../../support/dispatcher-process.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type Lane, type Lanes, metric, startLanes } from "./lanes.ts";
+
+let world: Lanes<"held">;
+
+beforeAll(async () => {
+  world = await startLanes({
+    held: {
+      subscriber: ({ headers }) => ({ status: headers["ce-bad"] ? 503 : 200 }),
+      consumer: { maxAckPending: 20 },
+      delivery: { backoffPolicy: "linear", backoffDelay: "PT2S", backoffMax: "PT2S" },
+    },
+  });
+});
+
+afterAll(() => world.stop());
+
+describe("a subscriber with maxAckPending 20", () => {
+  it("is stopped by the 20th failing event and not by the 19th, says so, and is freed when it recovers", async () => {
+    const { held } = world.lanes;
+    const { dispatcher } = world.dataPlane;
+    for (let n = 0; n < 19; n++) await held.send({ bad: "yes" });
+    await held.subscriber.waitFor(19);
+    const good = await held.send();
+    await eventually(() => held.subscriber.ids.includes(good), {
+      within: 20_000,
+      what: "the good event to pass 19 that wait",
+    });
+    expect(await heldGauge(dispatcher)).toBe(0);
+
+    await held.send({ bad: "yes" });
+    await dispatcher.waitForLog(
+      ({ msg, channel }) =>
+        msg?.includes("subscriber is held") === true && channel === "default/held",
+      { within: 60_000, what: "the log to say that the subscriber is held" },
+    );
+    const stopped = await held.send();
+    expect(await heldGauge(dispatcher)).toBe(1);
+    expect(await subscriberOnStatusPage(held, dispatcher)).toMatchObject({
+      held: true,
+      lastFailure: { destination: held.subscriber.url, reason: "status 503" },
+    });
+    expect(held.subscriber.ids).not.toContain(stopped);
+
+    held.subscriber.respond = () => ({ status: 200 });
+    await held.settled();
+    expect(held.subscriber.ids).toContain(stopped);
+    await eventually(async () => (await heldGauge(dispatcher)) === 0, {
+      within: 60_000,
+      what: "the gauge to say that the subscriber is no longer held",
+    });
+    expect(await subscriberOnStatusPage(held, dispatcher)).toMatchObject({ held: false });
+  });
+});
+
+async function heldGauge(dispatcher: DispatcherProcess): Promise<number> {
+  const labels = { channel: "default/held" };
+  return await metric({ dispatcher }, "jetstream_channel_subscriber_held", labels);
+}
+
+async function subscriberOnStatusPage(
+  { name }: Lane,
+  dispatcher: DispatcherProcess,
+): Promise<unknown> {
+  const page = (await dispatcher.channels()) as {
+    channels: { channel: string; subscribers: unknown[] }[];
+  };
+  return page.channels.find(({ channel }) => channel === `default/${name}`)?.subscribers[0];
+}
