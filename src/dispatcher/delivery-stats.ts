@@ -20,11 +20,20 @@ export interface LastFailure {
   reason: string;
 }
 
+interface SeriesCounter {
+  inc(): void;
+}
+
 /** Counts what happens to one subscriber's messages, and keeps the newest failure. */
 export class DeliveryStats {
   readonly #metrics: Metrics;
   readonly #labels: { channel: string; subscriber: string };
-  readonly #counters = new Map<string, { inc(): void }>();
+  readonly #requests: Record<Role, Partial<Record<Outcome, SeriesCounter>>> = {
+    subscriber: {},
+    reply: {},
+    "dead-letter": {},
+  };
+  readonly #deliveries: Partial<Record<Settled, SeriesCounter>> = {};
   readonly #duration: { observe(seconds: number): void };
   #removed = false;
   deadLetters = 0;
@@ -38,9 +47,10 @@ export class DeliveryStats {
 
   /** Counts a request's end. */
   readonly request = (role: Role, outcome: Outcome, failure: DeliveryFailure | undefined): void => {
-    this.#count(`${role} ${outcome}`, () =>
-      this.#metrics.requests.labels({ ...this.#labels, role, outcome }),
-    );
+    if (this.#removed) return;
+    const counters = this.#requests[role];
+    counters[outcome] ??= this.#metrics.requests.labels({ ...this.#labels, role, outcome });
+    counters[outcome].inc();
     if (role === "dead-letter" && outcome === "success") this.deadLetters += 1;
     if (failure === undefined) return;
     const { destination, reason } = failure;
@@ -49,30 +59,25 @@ export class DeliveryStats {
 
   /** Counts a settled message and how long it was here, in milliseconds. */
   settled(outcome: Settled, afterMs: number): void {
-    this.#count(outcome, () => this.#metrics.deliveries.labels({ ...this.#labels, outcome }));
-    if (!this.#removed) this.#duration.observe(afterMs / 1_000);
+    if (this.#removed) return;
+    const counters = this.#deliveries;
+    counters[outcome] ??= this.#metrics.deliveries.labels({ ...this.#labels, outcome });
+    counters[outcome].inc();
+    this.#duration.observe(afterMs / 1_000);
   }
 
   /** Takes the subscriber's series out of the metrics; what ends after it makes no new ones. */
   remove(): void {
     this.#removed = true;
     const { requests, deliveries, deliveryDuration } = this.#metrics;
-    for (const key of this.#counters.keys()) {
-      const [first = "", outcome] = key.split(" ");
-      if (outcome === undefined) deliveries.remove({ ...this.#labels, outcome: first });
-      else requests.remove({ ...this.#labels, role: first, outcome });
+    for (const [role, counters] of Object.entries(this.#requests)) {
+      for (const outcome of Object.keys(counters)) {
+        requests.remove({ ...this.#labels, role, outcome });
+      }
+    }
+    for (const outcome of Object.keys(this.#deliveries)) {
+      deliveries.remove({ ...this.#labels, outcome });
     }
     deliveryDuration.remove(this.#labels);
-    this.#counters.clear();
-  }
-
-  #count(key: string, make: () => { inc(): void }): void {
-    if (this.#removed) return;
-    let counter = this.#counters.get(key);
-    if (counter === undefined) {
-      counter = make();
-      this.#counters.set(key, counter);
-    }
-    counter.inc();
   }
 }

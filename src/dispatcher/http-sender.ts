@@ -71,10 +71,13 @@ export class HttpSender {
     };
   }
 
-  readonly send: Send = async (request) => {
-    const first = await sendOnce(request);
-    return first === "closed-unused" ? asResult(await sendOnce(request)) : first;
-  };
+  readonly send: Send = (request) =>
+    new Promise((resolve) => {
+      dispatch(request, (first) => {
+        if (first !== "closed-unused") resolve(first);
+        else dispatch(request, (second) => resolve(asResult(second)));
+      });
+    });
 
   /** Closes every connection; what is under way is broken off. */
   async close(): Promise<void> {
@@ -113,13 +116,18 @@ function asResult(result: SendResult | "closed-unused"): SendResult {
   return { status: undefined, reason: "the peer closed the connection without an answer" };
 }
 
-function sendOnce(request: SendRequest): Promise<SendResult | "closed-unused"> {
-  return new Promise((resolve) => {
-    const exchange = new Exchange(request, resolve);
-    const { origin, path, agent } = request.destination;
-    const { headers, body } = request;
+function dispatch(
+  request: SendRequest,
+  onEnd: (result: SendResult | "closed-unused") => void,
+): void {
+  const { origin, path, agent } = request.destination;
+  const { headers, body } = request;
+  const exchange = new Exchange(request, onEnd);
+  try {
     agent.dispatch({ origin, path, method: "POST", headers, body }, exchange);
-  });
+  } catch (error) {
+    exchange.fail(error);
+  }
 }
 
 /**
@@ -128,10 +136,11 @@ function sendOnce(request: SendRequest): Promise<SendResult | "closed-unused"> {
  */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: SendRequest;
-  readonly #resolve: (result: SendResult | "closed-unused") => void;
+  readonly #onEnd: (result: SendResult | "closed-unused") => void;
   readonly #timer: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | undefined;
   #timedOut = false;
+  #isOver = false;
   #status = 0;
   #headers: Record<string, string | string[] | undefined> = {};
   #isEvent = false;
@@ -139,10 +148,15 @@ class Exchange implements Dispatcher.DispatchHandler {
   #bytes = 0;
   #chunks: Uint8Array[] = [];
 
-  constructor(request: SendRequest, resolve: (result: SendResult | "closed-unused") => void) {
+  constructor(request: SendRequest, onEnd: (result: SendResult | "closed-unused") => void) {
     this.#request = request;
-    this.#resolve = resolve;
+    this.#onEnd = onEnd;
     this.#timer = setTimeout(() => this.#timeOut(), request.timeoutMs);
+  }
+
+  /** Ends with an error that kept the request from being sent. */
+  fail(error: unknown): void {
+    this.#finish({ status: undefined, reason: errorMessage(error) });
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -204,9 +218,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error("too late"));
   }
 
+  /** Ends the exchange; what undici still has to say after that is not asked for. */
   #finish(result: SendResult | "closed-unused"): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#resolve(result);
+    this.#onEnd(result);
   }
 }
 
