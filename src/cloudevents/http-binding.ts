@@ -43,7 +43,8 @@ export type ContentMode =
   | { mode: "binary" | "structured" }
   | { mode: "none"; status: 400 | 415; reason: string };
 
-const OTHER_CHARSET = /;\s*charset\s*=\s*"?(?!utf-8|us-ascii)/i;
+const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
+const JSON_CHARSETS = ["utf-8", "utf8", "us-ascii"];
 const NOT_PRINTABLE = /[^\x20-\x7e]/;
 
 /** Reads the headers of a request; faults are kept for whoever answers it. */
@@ -87,7 +88,8 @@ function readOther(head: RequestHead, name: string, value: string): void {
       head.contentType = value;
       break;
     case "content-encoding":
-      head.contentEncoding = value;
+      head.contentEncoding =
+        head.contentEncoding === undefined ? value : `${head.contentEncoding}, ${value}`;
       break;
     case "content-length":
       head.contentLength = Number(value);
@@ -112,7 +114,8 @@ export function contentModeOf(head: RequestHead): ContentMode {
     return { mode: "none", status: 415, reason };
   }
   const format = eventFormat(contentType);
-  if (format === "json" && !OTHER_CHARSET.test(contentType)) return { mode: "structured" };
+  const charset = CHARSET.exec(contentType)?.[1]?.toLowerCase() ?? "utf-8";
+  if (format === "json" && JSON_CHARSETS.includes(charset)) return { mode: "structured" };
   if (format !== undefined) {
     const reason = `Content-Type ${shown(contentType)} is not taken: a structured event is application/cloudevents+json in UTF-8, and the events of a batch are to be sent one by one.`;
     return { mode: "none", status: 415, reason };
@@ -149,9 +152,11 @@ export function binaryEvent(head: RequestHead): Uint8Array {
     return index === -1 ? undefined : decodeHeaderValue(values[index] as string);
   };
   for (const [index, value] of values.entries()) {
-    if (value.includes("%")) checkAttributeText(names[index] as string, decodeHeaderValue(value));
+    if (value.includes("%")) checkEncodedText(names[index] as string, value);
   }
-  checkRequired(attribute);
+  // A URI's own %20 comes as it is from senders that encode nothing: it is no space then.
+  const rawSource = values[names.indexOf("source")];
+  checkRequired((name) => (name === "source" ? rawSource : attribute(name)));
   const { contentType } = head;
   if (contentType !== undefined && contentType !== "") {
     if (NOT_PRINTABLE.test(contentType)) {
@@ -182,6 +187,23 @@ function headerBlock(attribute: (name: string) => string | undefined, lines: str
     knativebrokerttl: attribute("knativebrokerttl"),
   });
   return Buffer.from(`NATS/1.0\r\nNats-Msg-Id: ${id}\r\n${lines}\r\n`, "latin1");
+}
+
+/**
+ * Checks the text of a value with percent signs. Bytes that are no UTF-8 must be rejected (§3.1.3.2);
+ * a `%` that begins no escape stands for itself, since there are senders that encode nothing.
+ */
+function checkEncodedText(name: string, value: string): void {
+  for (const [bytes] of value.matchAll(/(?:%[\da-f]{2})+/gi)) {
+    try {
+      decodeURIComponent(bytes);
+    } catch (cause) {
+      throw new InvalidEventError(`The attribute ${name} must be percent-encoded UTF-8.`, {
+        cause,
+      });
+    }
+  }
+  checkAttributeText(name, decodeHeaderValue(value));
 }
 
 /** Puts raw UTF-8 into its percent-encoded form: not allowed in headers, but it is clear what it means. */

@@ -33,7 +33,8 @@ const EMPTY = Buffer.alloc(0);
 /**
  * Reads a request's body up to a number of bytes, each byte counted as it comes, so that a sender who
  * announces much and sends little holds little. `done` is called once, with a function that gives
- * the bytes' room back when the event is dealt with.
+ * the bytes' room back when the event is dealt with. A body that is given up is read no further than
+ * whoever answers the request lets it.
  */
 export function readBody(
   request: IncomingMessage,
@@ -51,14 +52,11 @@ export function readBody(
     over = true;
     done(body, () => room.give(bytes));
   };
-  const giveUp = (body: "too-large" | "no-room"): void => {
-    request.pause();
-    finish(body);
-  };
   request.on("data", (chunk: Buffer) => {
+    // What still comes of a body that was given up is dropped, so that the connection can go on.
     if (over) return;
-    if (bytes + chunk.length > maxBytes) return giveUp("too-large");
-    if (!room.take(chunk.length)) return giveUp("no-room");
+    if (bytes + chunk.length > maxBytes) return finish("too-large");
+    if (!room.take(chunk.length)) return finish("no-room");
     bytes += chunk.length;
     if (first === undefined) first = chunk;
     else if (more === undefined) more = [first, chunk];

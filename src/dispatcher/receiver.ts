@@ -20,7 +20,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { answer, answerOptions, answerProbe, isKubeletProbe, Refusal, refuse } from "./answers.ts";
 import { type BodyRoom, readBody } from "./body.ts";
-import type { Caller, ReceiveOutcome, Route, Routes } from "./routes.ts";
+import { type Caller, type ReceiveOutcome, type Route, type Routes, targetOf } from "./routes.ts";
 
 export interface ReceiverDeps {
   routes: Routes;
@@ -45,7 +45,7 @@ export type Receive = (
 const HOLD_MS = 2_000;
 const MAX_HELD = 100;
 const NO_ROUTE = undefined;
-const SKIPPED_BYTES = 262_144;
+const NO_HOST = new Refusal(400, "invalid", "The Host header is missing.");
 
 /** Makes the function that answers every request to the event port. */
 export function receiver(deps: ReceiverDeps): Receive {
@@ -70,13 +70,14 @@ export function receiver(deps: ReceiverDeps): Receive {
   };
 
   return (request, response, caller, expectsContinue) => {
-    const path = request.url ?? "/";
     if (request.method !== "POST") return notPost(request, response, routes);
     const head = readHead(request.rawHeaders);
     if (head.networkProbe) return answerProbe(response, head.networkProbeHash);
-    const route = routes.find(path, head.host);
+    if (head.host === "" && request.httpVersion === "1.1") return refuse(response, NO_HOST);
+    const { path, host } = targetOf(request.url, head.host);
+    const route = routes.find(path, host);
     const fail = (error: unknown, failed: Route | undefined): void =>
-      failWith(error, failed, request, response, log);
+      failWith(error, failed, response, log);
     const go = (to: Route): void => {
       try {
         accept(deps, { request, response, head, route: to, caller, expectsContinue, fail });
@@ -85,7 +86,7 @@ export function receiver(deps: ReceiverDeps): Receive {
       }
     };
     if (route !== undefined) go(route);
-    else hold(path, head.host).then(go, (error: unknown) => fail(error, NO_ROUTE));
+    else hold(path, host).then(go, (error: unknown) => fail(error, NO_ROUTE));
   };
 }
 
@@ -172,7 +173,8 @@ function notPost(request: IncomingMessage, response: ServerResponse, routes: Rou
   const head = readHead(request.rawHeaders);
   if (head.networkProbe) return answerProbe(response, head.networkProbeHash);
   if (isKubeletProbe(request)) return answer(response, 200);
-  const readOnly = routes.find(request.url ?? "/", head.host)?.readOnly !== undefined;
+  const { path, host } = targetOf(request.url, head.host);
+  const readOnly = routes.find(path, host)?.readOnly !== undefined;
   const allow = readOnly ? "OPTIONS" : "POST, OPTIONS";
   if (request.method === "OPTIONS") return answerOptions(response, allow);
   refuse(response, new Refusal(405, "invalid", "Events come with POST.", { allow }));
@@ -182,7 +184,6 @@ function notPost(request: IncomingMessage, response: ServerResponse, routes: Rou
 function failWith(
   error: unknown,
   route: Route | undefined,
-  request: IncomingMessage,
   response: ServerResponse,
   log: Logger,
 ): void {
@@ -194,9 +195,6 @@ function failWith(
     refusal = new Refusal(500, "failed", "Something is wrong here; the log says more.");
   }
   route?.count(refusal.outcome);
-  // Node skips what is left of a refused body; what is long or endless is better cut off.
-  const length = Number(request.headers["content-length"] ?? Infinity);
-  if (!request.complete && length > SKIPPED_BYTES) response.setHeader("connection", "close");
   refuse(response, refusal);
 }
 

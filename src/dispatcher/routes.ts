@@ -22,7 +22,7 @@ export interface Route {
   policy: (caller: Caller) => true | string;
   /** Counts requests by outcome. */
   count: (outcome: ReceiveOutcome) => void;
-  /** Told when nobody took an event for the stream: it may be gone. Called often. */
+  /** Told when the stream did not take an event: it may be gone, or another have its subject. Called often. */
   onUnavailable: () => void;
 }
 
@@ -116,6 +116,16 @@ export class Routes {
       waiting.add(done);
     });
   }
+}
+
+/**
+ * Reads a request's target (RFC 9112 §3.2): the path and the host that it is for. A target in
+ * absolute form, as proxies write it, wins over the Host header.
+ */
+export function targetOf(url = "/", hostHeader: string): { path: string; host: string } {
+  if (url.startsWith("/") || !URL.canParse(url)) return { path: url, host: hostHeader };
+  const { pathname, search, host } = new URL(url);
+  return { path: pathname + search, host };
 }
 
 function normalHost(host: string): string {

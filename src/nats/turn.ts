@@ -14,7 +14,13 @@ export function atEndOfTurn(run: () => void): void {
 function runQueued(): void {
   const runs = queued;
   queued = [];
-  for (const run of runs) run();
+  let next = 0;
+  try {
+    while (next < runs.length) runs[next++]?.();
+  } finally {
+    // One that throws does not take the work of the others with it.
+    for (const run of runs.slice(next)) atEndOfTurn(run);
+  }
 }
 
 /** Collects items and hands them over together at the end of the turn. */

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { type RunningChild, startChild } from "./child-process.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
+import { stopped } from "./stopped-process.ts";
 import { findTool } from "./tools/find-tool.ts";
 
 const startWithinMs = 30_000;
@@ -45,8 +46,8 @@ export interface NatsServer {
   start(): Promise<void>;
   /** Ends the server in an orderly way (SIGTERM) and starts it again. */
   restart(): Promise<void>;
-  /** Freezes the server: connections stay open and nothing answers. */
-  pause(): void;
+  /** Freezes the server: connections stay open and nothing answers. Resolves when it stands still. */
+  pause(): Promise<void>;
   resume(): void;
   /** Ends the server for good, paused or not, and removes what it wrote into temporary folders. */
   stop(): Promise<void>;
@@ -122,7 +123,11 @@ function natsServer({ folder, storeDir, port, launch, running: first }: Parts): 
       await kill("SIGTERM");
       await start();
     },
-    pause: () => live().signal("SIGSTOP"),
+    async pause() {
+      const child = live();
+      child.signal("SIGSTOP");
+      await stopped(child.pid);
+    },
     resume: () => live().signal("SIGCONT"),
     async stop() {
       await kill("SIGKILL");

@@ -83,7 +83,7 @@ it("restarts in an orderly way", async () => {
 it("answers nothing while it is paused, and everything after", async () => {
   const nats = await start();
   await withConnection(nats.url, async (connection) => {
-    nats.pause();
+    await nats.pause();
     const answer = connection.flush().then(() => "answered");
     const outcome = await Promise.race([answer, connection.rtt().then(() => "rtt"), silence()]);
     expect(outcome).toBe("silence");
@@ -120,7 +120,7 @@ it("removes its folder when it is stopped, also while paused", async () => {
   await makeStream(nats.url);
   expect(existsSync(nats.storeDir)).toBe(true);
   const { pid } = nats;
-  nats.pause();
+  await nats.pause();
   await nats.stop();
   expect(existsSync(nats.storeDir)).toBe(false);
   expect(isProcessAlive(pid)).toBe(false);

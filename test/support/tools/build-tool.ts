@@ -13,7 +13,6 @@ import { dirname, join } from "node:path";
 import { isProcessAlive, withLock } from "./lock.ts";
 import { type ProgramResult, runProgram } from "./run-program.ts";
 import { type Tool, toolsModuleFolder } from "./tool-table.ts";
-import { findVersion } from "./version.ts";
 
 const freeBytesNeeded = 5e9;
 const buildFolderPrefix = "build-";
@@ -106,7 +105,7 @@ async function findGo(tool: Tool, env: NodeJS.ProcessEnv): Promise<string> {
       { cause },
     );
   }
-  return findVersion(result.output) ?? "of unknown version";
+  return /\d+\.\d+(\.\d+)?/.exec(result.output)?.[0] ?? "of unknown version";
 }
 
 async function requireFreeDisk(tool: Tool, folder: string): Promise<void> {

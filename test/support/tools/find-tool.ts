@@ -14,7 +14,7 @@ import { delimiter, join } from "node:path";
 import { buildTool, goArchitecture, goSystem } from "./build-tool.ts";
 import { runProgram } from "./run-program.ts";
 import { type Tool, type ToolName, toolTable } from "./tool-table.ts";
-import { findVersion, isAtLeast } from "./version.ts";
+import { isAtLeast } from "./version.ts";
 
 const versionTimeoutMs = 30_000;
 
@@ -107,7 +107,7 @@ async function examine(tool: Tool, path: string): Promise<Candidate> {
   } catch {
     return { usable: false, reason: "it cannot be started" };
   }
-  const version = findVersion(output);
+  const version = tool.versionPattern.exec(output)?.[1];
   if (version === undefined) {
     return { usable: false, reason: `it does not tell its version with ${tool.versionArguments}` };
   }

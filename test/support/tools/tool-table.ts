@@ -16,6 +16,8 @@ export interface Tool {
   environmentVariable: string;
   /** Makes the program print its version. */
   versionArguments: readonly string[];
+  /** Finds the version in what it prints; another program's version is none. */
+  versionPattern: RegExp;
   /** What `go build` builds. */
   package: string;
   ldflags: string;
@@ -36,6 +38,7 @@ export const toolTable: Readonly<Record<ToolName, Tool>> = {
     floor: "2.10",
     environmentVariable: "NATS_SERVER",
     versionArguments: ["--version"],
+    versionPattern: /nats-server: v(\d+\.\d+(?:\.\d+)?)/,
     package: "github.com/nats-io/nats-server/v2",
     ldflags: "-s -w",
     buildTakes: "about a minute",

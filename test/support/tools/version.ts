@@ -1,8 +1,3 @@
-/** Reads the first `1.2` or `1.2.3` in a text such as `nats-server: v2.15.2`; undefined when there is none. */
-export function findVersion(text: string): string | undefined {
-  return /\d+\.\d+(\.\d+)?/.exec(text)?.[0];
-}
-
 /** Tells whether a dotted version is at least another one; a missing part counts as 0. */
 export function isAtLeast(version: string, floor: string): boolean {
   const parts = version.split(".").map(Number);

@@ -41,6 +41,7 @@ describe("the environment variable", () => {
   it.each([
     ["is too old", "echo nats-server: v2.9.9", "it is version 2.9.9, and 2.10 is the oldest"],
     ["tells no version", "echo hello", "it does not tell its version with --version"],
+    ["is another one", "echo coreutils 9.1", "it does not tell its version with --version"],
   ])("is refused when the program %s", async (_, script, reason) => {
     const given = await program("given/server", script);
     await expect(locate({ NATS_SERVER: given })).rejects.toThrow(

@@ -1,0 +1,204 @@
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Connection } from "../../../src/nats/connection.ts";
+import { HeaderBytes, Publisher, type PublishResult } from "../../../src/nats/publisher.ts";
+import { createLogger } from "../../../src/runtime/logger.ts";
+import { eventually } from "../../support/eventually.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { lastSequence, storedAt } from "../receiver/stored-messages.ts";
+
+const MAX_PAYLOAD = 10_000;
+const log = createLogger({ name: "test", level: "silent" });
+
+let nats: NatsServer;
+let nc: NatsConnection;
+let connection: Connection;
+
+beforeAll(async () => {
+  nats = await startNatsServer({ config: `max_payload: ${MAX_PAYLOAD}` });
+  nc = await connect({ servers: nats.url });
+  connection = new Connection({ servers: [nats.url], name: "test", log });
+  connection.start();
+  await eventually(() => connection.current !== undefined, { within: 10_000, what: "NATS" });
+});
+
+afterAll(async () => {
+  await connection.close();
+  await nc.close();
+  await nats.stop();
+});
+
+async function addStream(name: string, config: Record<string, unknown> = {}): Promise<void> {
+  const request = { name, subjects: [name.toLowerCase()], storage: "file", ...config };
+  const reply = await nc.request(`$JS.API.STREAM.CREATE.${name}`, JSON.stringify(request));
+  expect(reply.json()).not.toHaveProperty("error");
+}
+
+/** Holds a publisher of one test, and how often it was told that a stream takes nothing. */
+interface Setup {
+  publisher: Publisher;
+  unavailable: () => number;
+  publish(event: {
+    stream: string;
+    subject?: string;
+    id: string;
+    data?: Uint8Array;
+  }): Promise<PublishResult>;
+}
+
+async function withPublisher(
+  options: { maxInFlight?: number; timeoutMs?: number },
+  use: (setup: Setup) => Promise<void>,
+): Promise<void> {
+  const publisher = new Publisher({ connection, maxInFlight: 100, timeoutMs: 20_000, ...options });
+  let unavailable = 0;
+  try {
+    await use({
+      publisher,
+      unavailable: () => unavailable,
+      publish: ({ stream, subject = stream.toLowerCase(), id, data = Buffer.from(id) }) =>
+        new Promise((resolve, reject) => {
+          let results = 0;
+          publisher.publish({
+            stream,
+            subject,
+            data,
+            headers: new HeaderBytes(Buffer.from(`NATS/1.0\r\nNats-Msg-Id: ${id}\r\n\r\n`)),
+            onUnavailable: () => {
+              unavailable += 1;
+            },
+            onResult(result) {
+              results += 1;
+              if (results > 1) reject(new Error(`a second result: ${JSON.stringify(result)}`));
+              resolve(result);
+            },
+          });
+        }),
+    });
+    expect(publisher.inFlight).toBe(0);
+  } finally {
+    publisher.close();
+  }
+}
+
+describe("a published event", () => {
+  it("is stored with its headers and data, and a duplicate is said to be one", async () => {
+    await addStream("PLAIN");
+    await withPublisher({}, async ({ publish }) => {
+      const stored = { outcome: "stored", duplicate: false, sequence: 1 };
+      expect(await publish({ stream: "PLAIN", id: "a" })).toEqual(stored);
+      expect(await publish({ stream: "PLAIN", id: "a" })).toEqual({ ...stored, duplicate: true });
+      const { headers, data } = await storedAt(nc, "PLAIN", 1);
+      expect(headers).toBe("NATS/1.0\r\nNats-Msg-Id: a\r\n\r\n");
+      expect(data.toString()).toBe("a");
+    });
+  });
+
+  it("is refused when another stream has the subject, and its owner is told to look", async () => {
+    await addStream("OWNER");
+    await addStream("CHANNEL");
+    await withPublisher({}, async ({ publish, unavailable }) => {
+      const result = await publish({ stream: "CHANNEL", subject: "owner", id: "a" });
+      expect(result).toEqual({
+        outcome: "wrong-stream",
+        reason: "stream OWNER took the event, CHANNEL is the channel's",
+      });
+      expect(unavailable()).toBe(1);
+      expect(await lastSequence(nc, "CHANNEL")).toBe(0);
+    });
+  });
+
+  it("that nobody takes is sent again until the stream is there", async () => {
+    await withPublisher({}, async ({ publish, unavailable }) => {
+      const result = publish({ stream: "LATER", id: "a" });
+      await eventually(() => unavailable() >= 2, { within: 10_000, what: "two attempts" });
+      await addStream("LATER");
+      expect(await result).toEqual({ outcome: "stored", duplicate: false, sequence: 1 });
+    });
+  });
+
+  it("that nobody takes until the deadline is given up, with what the server said", async () => {
+    await withPublisher({ timeoutMs: 400 }, async ({ publish }) => {
+      expect(await publish({ stream: "NEVER", id: "a" })).toEqual({
+        outcome: "timeout",
+        reason: "no stream takes the channel's subject now",
+      });
+    });
+  });
+
+  it.each<[string, Record<string, unknown>, Partial<PublishResult>]>([
+    ["FULL", { max_msgs: 1, discard: "new" }, { outcome: "full" }],
+    ["SEALED", { sealed: true }, { outcome: "refused" }],
+    ["SMALL", { max_msg_size: 50 }, { outcome: "too-large" }],
+  ])("is refused with the server's words by the stream %s: %j", async (stream, config, refusal) => {
+    const { sealed, ...rest } = config;
+    await addStream(stream, rest);
+    if (sealed === true) {
+      await nc.request(
+        `$JS.API.STREAM.UPDATE.${stream}`,
+        JSON.stringify({ name: stream, subjects: [stream.toLowerCase()], storage: "file", sealed }),
+      );
+    }
+    await withPublisher({}, async ({ publish }) => {
+      await publish({ stream, id: "a" });
+      const result = await publish({ stream, id: "b", data: Buffer.alloc(100) });
+      expect(result).toMatchObject({ ...refusal, reason: expect.stringMatching(/\(\d+\/\d+\)$/) });
+    });
+  });
+
+  it("that is larger than the server takes is refused without sending it", async () => {
+    await addStream("LARGE");
+    await withPublisher({}, async ({ publish }) => {
+      const data = Buffer.alloc(MAX_PAYLOAD);
+      expect(await publish({ stream: "LARGE", id: "a", data })).toMatchObject({
+        outcome: "too-large",
+      });
+      expect(await publish({ stream: "LARGE", id: "b" })).toMatchObject({ outcome: "stored" });
+    });
+  });
+
+  it("is refused when too many wait for their answer already", async () => {
+    await addStream("BUSY");
+    await withPublisher({ maxInFlight: 2 }, async ({ publish }) => {
+      const all = ["a", "b", "c"].map((id) => publish({ stream: "BUSY", id }));
+      expect((await Promise.all(all)).map(({ outcome }) => outcome)).toEqual([
+        "stored",
+        "stored",
+        "busy",
+      ]);
+      expect(await publish({ stream: "BUSY", id: "c" })).toMatchObject({ outcome: "stored" });
+    });
+  });
+
+  it("never gets the late answer to another one that had its slot", async () => {
+    await addStream("SLOT");
+    await withPublisher({ maxInFlight: 1, timeoutMs: 500 }, async ({ publish }) => {
+      await nats.pause();
+      const first = await publish({ stream: "SLOT", id: "first" });
+      const second = publish({ stream: "SLOT", id: "second" });
+      setImmediate(() => nats.resume());
+      expect(first).toMatchObject({ outcome: "timeout" });
+      expect(await second).toEqual({ outcome: "stored", duplicate: false, sequence: 2 });
+    });
+  });
+});
+
+describe("the connection", () => {
+  it("remembers while it is away how large a message may be", async () => {
+    const server = await startNatsServer({ config: "max_payload: 4MB" });
+    const other = new Connection({ servers: [server.url], name: "test", log });
+    expect(other.maxPayload).toBe(1_048_576);
+    other.start();
+    await eventually(() => other.current !== undefined, { within: 10_000, what: "NATS" });
+    expect(other.maxPayload).toBe(4_194_304);
+    await server.stop();
+    await eventually(() => other.current === undefined, {
+      within: 10_000,
+      what: "NATS to be gone",
+    });
+    expect(other.maxPayload).toBe(4_194_304);
+    expect(other.state).toMatchObject({ state: "connecting", disconnects: 1 });
+    await other.close();
+    expect(other.state.state).toBe("closed");
+  });
+});

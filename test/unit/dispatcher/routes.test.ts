@@ -1,0 +1,159 @@
+import { Registry } from "prom-client";
+import { describe, expect, it } from "vitest";
+import {
+  outcomeCounter,
+  type ReceiveOutcome,
+  type Route,
+  Routes,
+  targetOf,
+} from "../../../src/dispatcher/routes.ts";
+import { createMetrics } from "../../../src/runtime/metrics.ts";
+
+const ORDERS = { namespace: "default", name: "orders" };
+
+function route(key: string): Route {
+  return {
+    key,
+    stream: "S",
+    subject: "s",
+    maxMessageBytes: Number.POSITIVE_INFINITY,
+    readOnly: undefined,
+    policy: () => true,
+    count: () => undefined,
+    onUnavailable: () => undefined,
+  };
+}
+
+function routesWith(...channels: { namespace: string; name: string }[]): Routes {
+  const routes = new Routes("cluster.local");
+  for (const channel of channels)
+    routes.set(channel, route(`${channel.namespace}/${channel.name}`));
+  return routes;
+}
+
+describe("a request's channel", () => {
+  it.each([
+    "orders-kn-jsm-channel.default.svc.cluster.local",
+    "orders-kn-jsm-channel.default.svc",
+    "orders-kn-jsm-channel.default",
+    "Orders-KN-jsm-channel.Default.SVC.Cluster.Local",
+    "orders-kn-jsm-channel.default.svc.cluster.local:80",
+    "orders-kn-jsm-channel.default.svc.cluster.local:",
+    "orders-kn-jsm-channel.default.svc.cluster.local.",
+    "orders-kn-jsm-channel.default.svc.cluster.local.:8080",
+    "ORDERS-kn-jsm-channel.default:8080",
+  ])("is found by the host %s", (host) => {
+    const routes = routesWith(ORDERS, { namespace: "default", name: "other" });
+    expect(routes.find("/", host)?.key).toBe("default/orders");
+  });
+
+  it.each(["/default/orders", "/default/orders?x=1"])(
+    "is found by the path %s, whatever the host",
+    (path) => {
+      const routes = routesWith(ORDERS, { namespace: "default", name: "other" });
+      expect(routes.find(path, "other-kn-jsm-channel.default")?.key).toBe("default/orders");
+    },
+  );
+
+  it("is found by its host when the path is / with a query", () => {
+    expect(routesWith(ORDERS).find("/?x=1", "orders-kn-jsm-channel.default")?.key).toBe(
+      "default/orders",
+    );
+  });
+
+  it.each([
+    ["/", ""],
+    ["/", "orders"],
+    ["/", "orders-kn-jsm-channel"],
+    ["/", "orders-kn-jsm-channel.other"],
+    ["/", "orders-kn-jsm-channel.default.svc.other.domain"],
+    ["/", "orders-kn-jsm-channel.default.svc.cluster.local.."],
+    ["/default/orders/", "x"],
+    ["/default", "x"],
+    ["/Default/Orders", "x"],
+    ["/elsewhere", "orders-kn-jsm-channel.default"],
+    ["*", "orders-kn-jsm-channel.default"],
+    ["/__proto__", "constructor"],
+  ])("is unknown for the path %s and the host %j", (path, host) => {
+    expect(routesWith(ORDERS).find(path, host)).toBeUndefined();
+  });
+
+  it("is unknown again when the route is taken away, and the other channels stay", () => {
+    const routes = routesWith(ORDERS, { namespace: "default", name: "other" });
+    routes.remove("default/orders");
+    expect(routes.find("/", "orders-kn-jsm-channel.default")).toBeUndefined();
+    expect(routes.find("/default/orders", "x")).toBeUndefined();
+    expect(routes.find("/", "other-kn-jsm-channel.default")?.key).toBe("default/other");
+  });
+
+  it("is the newest route that was set", () => {
+    const routes = routesWith(ORDERS);
+    const newer = { ...route("default/orders"), stream: "NEWER" };
+    routes.set(ORDERS, newer);
+    expect(routes.find("/", "orders-kn-jsm-channel.default")).toBe(newer);
+    expect(routes.find("/default/orders", "")).toBe(newer);
+  });
+});
+
+describe("a channel that is not there yet", () => {
+  it.each([
+    ["/", "new-kn-jsm-channel.default.svc.cluster.local", true],
+    ["/?x", "new-kn-jsm-channel.default", true],
+    ["/default/new", "new-kn-jsm-channel.default", false],
+    ["/", "example.com", false],
+    ["/", "new-kn-jsm-channel.default.svc.other", false],
+  ])("may come for the path %s and the host %s: %s", (path, host, may) => {
+    expect(routesWith().mayCome(path, host)).toBe(may);
+  });
+
+  it("is given to everybody who waits for one of its hosts, as soon as it comes", async () => {
+    const routes = routesWith();
+    const waiting = [
+      routes.wait("Orders-kn-jsm-channel.default:80", 60_000),
+      routes.wait("orders-kn-jsm-channel.default.svc.cluster.local", 60_000),
+      routes.wait("orders-kn-jsm-channel.default.svc.cluster.local.", 60_000),
+    ];
+    const orders = route("default/orders");
+    routes.set(ORDERS, orders);
+    expect(await Promise.all(waiting)).toEqual([orders, orders, orders]);
+  });
+
+  it("is undefined for who has waited long enough, and only for them", async () => {
+    const routes = routesWith();
+    const patient = routes.wait("orders-kn-jsm-channel.default", 60_000);
+    expect(await routes.wait("orders-kn-jsm-channel.default", 1)).toBeUndefined();
+    const orders = route("default/orders");
+    routes.set(ORDERS, orders);
+    expect(await patient).toBe(orders);
+  });
+});
+
+describe("a request's target", () => {
+  it.each([
+    ["/", "h", { path: "/", host: "h" }],
+    ["/a/b?c", "h", { path: "/a/b?c", host: "h" }],
+    ["http://other:8080/a/b?c", "h", { path: "/a/b?c", host: "other:8080" }],
+    ["HTTP://Other", "h", { path: "/", host: "other" }],
+    ["*", "h", { path: "*", host: "h" }],
+    ["//evil/x", "h", { path: "//evil/x", host: "h" }],
+    ["http://[", "h", { path: "http://[", host: "h" }],
+    [undefined, "h", { path: "/", host: "h" }],
+  ])("is, for %s with the Host %s, %j", (url, host, target) => {
+    expect(targetOf(url, host)).toEqual(target);
+  });
+});
+
+describe("a channel's count of requests", () => {
+  it("goes up by one per request, per outcome", async () => {
+    const metrics = createMetrics();
+    const count = outcomeCounter(metrics, "default/orders");
+    const outcomes: ReceiveOutcome[] = ["accepted", "accepted", "duplicate"];
+    for (const outcome of outcomes) count(outcome);
+    expect(metrics.registry).toBeInstanceOf(Registry);
+    const { values } = await metrics.received.get();
+    expect(values.map(({ labels, value }) => [labels, value])).toEqual([
+      [{ channel: "default/orders", outcome: "accepted" }, 2],
+      [{ channel: "default/orders", outcome: "duplicate" }, 1],
+    ]);
+  });
+});
