@@ -6,15 +6,15 @@
  * refused: an editor's half-written file must not stop anything. What is wrong is logged once and is
  * in `report()`.
  */
-import { type FSWatcher, watch } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import { parseChannel } from "../api/parse-channel.ts";
 import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { ChannelSource } from "./channel-source.ts";
+import { watchPath, whenSettled } from "./path-watch.ts";
 
 /** One object of a file. */
 interface Entry {
@@ -25,12 +25,14 @@ interface Entry {
 
 interface LoadedFile {
   entries: Entry[];
+  /** The newest content, used or not. */
+  text: string | undefined;
   /** Why the newest content is not used. */
   error: string | undefined;
 }
 
-const SETTLE_MS = 50;
-const CHANNEL_FILE = /\.(ya?ml|json)$/;
+/** What begins with a dot is an editor's, or a kubelet's own. */
+const CHANNEL_FILE = /^[^.].*\.(ya?ml|json)$/;
 
 /** Reads channels from files; see the head of this file. */
 export class ChannelsFile implements ChannelSource {
@@ -40,10 +42,10 @@ export class ChannelsFile implements ChannelSource {
   readonly #onChange: (key: string) => void;
   #files = new Map<string, LoadedFile>();
   #channels = new Map<string, Entry>();
-  #watcher: FSWatcher | undefined;
-  #unreadableSince: number | undefined;
-  #reading: Promise<void> = Promise.resolve();
-  #readQueued = false;
+  #stopWatching: (() => void) | undefined;
+  #unreadable: { since: number; error: string } | undefined;
+  #reading: Promise<void> | undefined;
+  #isReadQueued = false;
 
   constructor(options: {
     path: string;
@@ -59,19 +61,19 @@ export class ChannelsFile implements ChannelSource {
 
   /** Reads for the first time and watches from then on. Throws when there is no such file or folder. */
   async start(): Promise<void> {
-    const isFolder = (await stat(this.#path)).isDirectory();
-    // A file is replaced by a rename (editors, kubelets): the folder sees that, the file does not.
-    const folder = isFolder ? this.#path : dirname(this.#path);
-    this.#watcher = watch(folder, () => this.#changed());
-    this.#watcher.on("error", (error) => {
-      this.#log.error({ path: this.#path, error }, "cannot watch the channels any more");
-      this.#unreadableSince ??= performance.now();
-    });
-    await this.#read();
+    try {
+      this.#stopWatching = await watchPath(this.#path, () => this.#changed());
+    } catch (error) {
+      throw new Error(`cannot read the channels at ${this.#path} (CHANNELS_PATH)`, {
+        cause: error,
+      });
+    }
+    this.#changed();
+    await this.#reading;
   }
 
   stop(): void {
-    this.#watcher?.close();
+    this.#stopWatching?.();
   }
 
   keys(): string[] {
@@ -87,7 +89,7 @@ export class ChannelsFile implements ChannelSource {
   }
 
   downForMs(): number {
-    return this.#unreadableSince === undefined ? 0 : performance.now() - this.#unreadableSince;
+    return this.#unreadable === undefined ? 0 : performance.now() - this.#unreadable.since;
   }
 
   // The file says which subscribers there are: one that is not in it is gone.
@@ -101,7 +103,8 @@ export class ChannelsFile implements ChannelSource {
       channels: entries.length,
       ...(error === undefined ? {} : { error }),
     }));
-    return { source: this.#path, files };
+    const { error } = this.#unreadable ?? {};
+    return { source: this.#path, ...(error === undefined ? {} : { error }), files };
   }
 
   /** Why nothing can be served from the files; undefined when something can. */
@@ -112,12 +115,14 @@ export class ChannelsFile implements ChannelSource {
   }
 
   #changed(): void {
-    if (this.#readQueued) return;
-    this.#readQueued = true;
-    setTimeout(() => {
-      this.#readQueued = false;
-      this.#reading = this.#reading.then(() => this.#read());
-    }, SETTLE_MS);
+    if (this.#reading === undefined) {
+      this.#reading = this.#read().finally(() => {
+        this.#reading = undefined;
+        if (!this.#isReadQueued) return;
+        this.#isReadQueued = false;
+        this.#changed();
+      });
+    } else this.#isReadQueued = true;
   }
 
   async #read(): Promise<void> {
@@ -126,14 +131,16 @@ export class ChannelsFile implements ChannelSource {
       const files = new Map<string, LoadedFile>();
       for (const path of paths) files.set(path, await this.#readFile(path));
       this.#files = files;
-      this.#unreadableSince = undefined;
+      this.#unreadable = undefined;
     } catch (error) {
-      this.#unreadableSince ??= performance.now();
       const message = errorMessage(error);
-      this.#log.error(
-        { path: this.#path, error: message },
-        "cannot read the channels, keeping them",
-      );
+      if (this.#unreadable?.error !== message) {
+        this.#log.error(
+          { path: this.#path, error: message },
+          "cannot read the channels, keeping them",
+        );
+      }
+      this.#unreadable = { since: this.#unreadable?.since ?? performance.now(), error: message };
       return;
     }
     this.#merge();
@@ -146,60 +153,84 @@ export class ChannelsFile implements ChannelSource {
   }
 
   async #readFile(path: string): Promise<LoadedFile> {
-    const before = this.#files.get(path)?.entries ?? [];
+    const before = this.#files.get(path);
+    let text: string | undefined;
     try {
-      const objects = objectsIn(await readFile(path, "utf8"));
+      await whenSettled(path);
+      text = await readFile(path, "utf8");
+      if (before !== undefined && text === before.text) return before;
+      const objects = objectsIn(text);
       if (objects.length === 0) throw new Error("the file is empty");
-      return { entries: this.#entriesOf(objects, before), error: undefined };
+      return {
+        entries: this.#entriesOf(objects, before?.entries ?? [], path),
+        text,
+        error: undefined,
+      };
     } catch (error) {
       const message = errorMessage(error);
-      if (this.#files.get(path)?.error !== message) {
+      if (before?.error !== message) {
         this.#log.error(
           { path, error: message },
           "file of channels is not used, its last good state stays",
         );
       }
-      return { entries: before, error: message };
+      return { entries: before?.entries ?? [], text, error: message };
     }
   }
 
-  #entriesOf(objects: unknown[], before: Entry[]): Entry[] {
-    return objects.map((object, index): Entry => {
+  #entriesOf(objects: unknown[], before: Entry[], path: string): Entry[] {
+    let isNameless = false;
+    const entries = objects.map((object, index): Entry => {
       const parsed = parseChannel(object, { jetstream: this.#naming });
-      if (parsed.ok) {
-        return { key: parsed.channel.key, channel: parsed.channel, refusals: parsed.refusals };
-      }
-      const key = parsed.key ?? `object ${index + 1}`;
-      const channel = before.find((entry) => entry.key === key)?.channel;
-      return { key, channel, refusals: parsed.refusals };
+      const { refusals } = parsed;
+      if (parsed.ok) return { key: parsed.channel.key, channel: parsed.channel, refusals };
+      isNameless ||= parsed.key === undefined;
+      const key = parsed.key ?? `${path}: object ${index + 1}`;
+      const last = before.find((entry) => entry.key === key) ?? this.#channels.get(key);
+      return { key, channel: last?.channel, refusals };
     });
+    if (!isNameless) return entries;
+    // It may be any of those that are missing now: none of them counts as removed.
+    const keys = new Set(entries.map(({ key }) => key));
+    const missing = before.filter(({ key, channel }) => channel !== undefined && !keys.has(key));
+    return [...entries, ...missing];
   }
 
   /** Puts the files together, tells what changed, and logs refusals that are new. */
   #merge(): void {
     const before = this.#channels;
-    const after = new Map<string, Entry>();
-    for (const [path, { entries }] of this.#files) {
-      for (const entry of entries) {
-        const first = after.get(entry.key);
-        if (first === undefined) after.set(entry.key, { ...entry });
-        else {
-          const reason = `there is another channel ${entry.key} in ${path}, the first one counts`;
-          first.refusals = [...first.refusals, { path: "metadata.name", reason }];
-        }
-      }
-    }
+    const after = putTogether(this.#files);
     this.#channels = after;
     for (const [key, entry] of after) {
       const old = before.get(key);
       const isNew = JSON.stringify(entry.refusals) !== JSON.stringify(old?.refusals ?? []);
-      for (const { path, reason } of isNew ? entry.refusals : []) {
-        this.#log.error({ channel: key, path, reason }, "refused, the last good state stays");
-      }
+      if (isNew) this.#logRefusals(entry);
       if (JSON.stringify(entry) !== JSON.stringify(old)) this.#onChange(key);
     }
     for (const key of before.keys()) if (!after.has(key)) this.#onChange(key);
   }
+
+  #logRefusals({ key, refusals }: Entry): void {
+    for (const { path, reason } of refusals) {
+      this.#log.error({ channel: key, path, reason }, "refused, the last good state stays");
+    }
+  }
+}
+
+/** Gives each channel once; of several with one name the first counts, and is told of the others. */
+function putTogether(files: ReadonlyMap<string, LoadedFile>): Map<string, Entry> {
+  const channels = new Map<string, Entry>();
+  for (const [path, { entries }] of files) {
+    for (const entry of entries) {
+      const first = channels.get(entry.key);
+      if (first === undefined) channels.set(entry.key, { ...entry });
+      else {
+        const reason = `there is another channel ${entry.key} in ${path}, the first one counts`;
+        first.refusals = [...first.refusals, { path: "metadata.name", reason }];
+      }
+    }
+  }
+  return channels;
 }
 
 function objectsIn(text: string): unknown[] {

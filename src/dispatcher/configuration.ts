@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { load } from "js-yaml";
+import { loadAll } from "js-yaml";
 import { z } from "zod";
 import { type NatsConfig, parseNatsConfig } from "../api/nats-config.ts";
+import { serverOptionsFor } from "../nats/servers.ts";
 import { parseEnv, port } from "../runtime/env.ts";
 import { errorCode } from "../runtime/errors.ts";
 import { isLogLevel } from "../runtime/logger.ts";
@@ -49,8 +50,18 @@ export async function readConfiguration(environment: Environment): Promise<Confi
       `${path}: ${field}: logging in with Secrets is not there yet; put user and password into the url`,
     );
   }
-  const servers = environment.NATS_URL?.split(",").map((url) => url.trim());
-  return { ...config, servers: servers ?? config.servers ?? [DEFAULT_NATS_URL] };
+  const servers = serversIn(environment.NATS_URL) ?? config.servers ?? [DEFAULT_NATS_URL];
+  return { ...config, servers };
+}
+
+function serversIn(natsUrl: string | undefined): string[] | undefined {
+  const servers = natsUrl?.split(",").map((url) => url.trim());
+  try {
+    if (servers !== undefined) serverOptionsFor(servers);
+  } catch (error) {
+    throw new Error("NATS_URL is not right", { cause: error });
+  }
+  return servers;
 }
 
 async function textOf(path: string, environment: Environment): Promise<string> {
@@ -66,7 +77,10 @@ async function textOf(path: string, environment: Environment): Promise<string> {
 
 function parseConfiguration(text: string, path: string): NatsConfig {
   try {
-    return parseNatsConfig(text.trim() === "" ? undefined : load(text));
+    // A file of nothing but comments has no document.
+    const [document, ...more] = loadAll(text);
+    if (more.length > 0) throw new Error("one YAML document expected");
+    return parseNatsConfig(document);
   } catch (error) {
     throw new Error(`${path} is not right`, { cause: error });
   }

@@ -5,6 +5,7 @@
 import { consumerNameFor } from "../api/names.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
 import type { ConsumerConfig } from "../nats/jetstream.ts";
+import type { Edit } from "./edits.ts";
 
 const NANOS_PER_MS = 1_000_000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
@@ -47,7 +48,8 @@ export function consumerConfigFor(
   return {
     durable_name: consumerNameFor(subscriber.uid),
     ack_policy: "explicit",
-    ack_wait: (consumer.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS,
+    // The server takes whole nanoseconds only.
+    ack_wait: Math.round((consumer.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS),
     max_ack_pending: consumer.maxAckPending ?? DEFAULT_MAX_ACK_PENDING,
     // The server forgets a message whose deliveries are used up; the user's cap is applied by us.
     max_deliver: -1,
@@ -65,27 +67,17 @@ export function consumerConfigFor(
   };
 }
 
-/** A difference between what a consumer is and what its channel says. */
-export interface ConsumerChange {
-  field: Field;
-  path: string;
-  from: unknown;
-  to: unknown;
-  /** Whether the server takes it on an existing consumer. */
-  possible: boolean;
-}
-
 /** Lists what a consumer has otherwise than its channel says. */
-export function consumerChanges(
-  current: ConsumerConfig,
-  wanted: Partial<ConsumerConfig>,
-): ConsumerChange[] {
-  const changes: ConsumerChange[] = [];
+export function consumerChanges(current: ConsumerConfig, wanted: Partial<ConsumerConfig>): Edit[] {
+  const changes: Edit[] = [];
   for (const [field, path] of Object.entries(FIELDS) as [Field, string][]) {
     const from = current[field];
     const to = wanted[field];
     if (JSON.stringify(normal(field, from)) === JSON.stringify(normal(field, to))) continue;
-    changes.push({ field, path, from, to, possible: !IMMUTABLE.includes(field) });
+    const obstacle = IMMUTABLE.includes(field)
+      ? "where and how a consumer starts only counts when it is made"
+      : undefined;
+    changes.push({ field, path, from, to, obstacle });
   }
   return changes;
 }

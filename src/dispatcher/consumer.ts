@@ -4,17 +4,18 @@
  * Called by flow 1. A consumer is its subscriber's position in the stream: it is never deleted and
  * made again to change it, and deleted only when the subscriber is known to be gone.
  */
-import { consumerNameFor } from "../api/names.ts";
+import { consumerNameFor, TAKE_OVER_ANNOTATION } from "../api/names.ts";
 import { consumerMetadataFor, consumerOwnerOf, describeOwner } from "../api/ownership.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
 import { isConsumerNotFound, isRefusal, refusalSentence } from "../nats/errors.ts";
 import type { ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { consumerChanges, consumerConfigFor } from "./consumer-config.ts";
+import { carryOut, type Unapplied } from "./edits.ts";
 
 /** What a subscriber's consumer came to. */
 export type EnsuredConsumer =
-  | { ok: true; info: ConsumerInfo; unapplied: { path: string; reason: string }[] }
+  | { ok: true; info: ConsumerInfo; unapplied: Unapplied[]; isRefused: boolean }
   | { ok: false; reason: "ConsumerOwnedByAnother" | "ConsumerRefused"; message: string };
 
 export interface ConsumerContext {
@@ -41,7 +42,7 @@ export async function ensureConsumer(
       { channel: channel.key, subscriber: subscriber.uid, consumer: wanted.durable_name },
       "consumer created",
     );
-    return { ok: true, info: created, unapplied: [] };
+    return { ok: true, info: created, unapplied: [], isRefused: false };
   } catch (error) {
     if (!isRefusal(error) || isConsumerNotFound(error)) throw error;
     return {
@@ -111,42 +112,39 @@ async function putRight(
     reason: "ConsumerOwnedByAnother",
     message,
   });
-  if (owner !== undefined && !isOwn(info, channel, context)) {
-    return refused(`consumer ${info.name} belongs to ${describeOwner(owner)}`);
-  }
+  const mayTake =
+    owner === undefined ||
+    isOwn(info, channel, context) ||
+    channel.annotations[TAKE_OVER_ANNOTATION] === owner.clusterId;
+  if (!mayTake) return refused(`consumer ${info.name} belongs to ${describeOwner(owner)}`);
   if (info.config.deliver_subject !== undefined) {
     return refused(
       `consumer ${info.name} is a push consumer, as the Go implementation makes them; ` +
         `it cannot be pulled, and is left alone`,
     );
   }
-  const wanted = consumerConfigFor(channel, subscriber);
-  const changes = consumerChanges(info.config, wanted);
-  const unapplied = changes
-    .filter((change) => !change.possible)
-    .map(({ path, from, to }) => ({
-      path,
-      reason:
-        `${JSON.stringify(from)} stays, ${JSON.stringify(to)} is not applied: ` +
-        `where and how a consumer starts only counts when it is made`,
-    }));
-  const applied = changes.filter((change) => change.possible);
-  if (applied.length === 0 && owner !== undefined) return { ok: true, info, unapplied };
-  // The client sends the rest of the present configuration along, durable_name included.
-  const updated = await context.jsm.consumers.update(channel.stream.name, info.name, {
-    ...Object.fromEntries(applied.map(({ field, to }) => [field, to])),
-    metadata: ownMetadata(channel, subscriber.uid, context),
+  const stream = channel.stream.name;
+  const metadata = { ...info.config.metadata, ...ownMetadata(channel, subscriber.uid, context) };
+  const isNeeded = !isOwn(info, channel, context);
+  const changes = consumerChanges(info.config, consumerConfigFor(channel, subscriber));
+  const { applied, ...result } = await carryOut(changes, {
+    current: info,
+    isNeeded,
+    // The client sends the rest of the present configuration along, durable_name included.
+    update: (fields) => context.jsm.consumers.update(stream, info.name, { ...fields, metadata }),
   });
-  context.log.info(
-    {
-      channel: channel.key,
-      subscriber: subscriber.uid,
-      consumer: info.name,
-      changes: applied.map(({ field, from, to }) => ({ field, from, to })),
-    },
-    "consumer updated",
-  );
-  return { ok: true, info: updated, unapplied };
+  if (applied.length > 0 || isNeeded) {
+    context.log.info(
+      {
+        channel: channel.key,
+        subscriber: subscriber.uid,
+        consumer: info.name,
+        changes: applied.map(({ field, from, to }) => ({ field, from, to })),
+      },
+      "consumer updated",
+    );
+  }
+  return { ok: true, ...result };
 }
 
 function ownMetadata(

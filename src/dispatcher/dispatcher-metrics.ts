@@ -24,11 +24,18 @@ export function observeDispatcher(deps: {
     metrics.memoryBound.set(budget.boundBytes);
     metrics.memoryUsed.set(budget.usedBytes);
     metrics.natsConnected.set(connection.state.state === "connected" ? 1 : 0);
-    metrics.natsDisconnects.set(connection.state.disconnects);
+    metrics.natsDisconnects.reset();
+    metrics.natsDisconnects.inc(connection.state.disconnects);
     observeSubscribers(metrics, served);
     const { registry } = metrics;
     return { contentType: registry.contentType, body: await registry.metrics() };
   };
+}
+
+/** Takes a removed channel's own series out of the metrics; its subscribers' go with them. */
+export async function removeChannelSeries({ received }: Metrics, channel: string): Promise<void> {
+  const { values } = await received.get();
+  for (const { labels } of values) if (labels.channel === channel) received.remove(labels);
 }
 
 function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, ServedChannel>): void {

@@ -21,7 +21,7 @@ import { MemoryBudget } from "./memory-budget.ts";
 import { readiness } from "./readiness.ts";
 import { receiver } from "./receiver.ts";
 import { type ChannelReconciler, channelReconciler } from "./reconcile-channel.ts";
-import { Routes } from "./routes.ts";
+import { Routes, unavailableRoute } from "./routes.ts";
 import type { ServedChannel } from "./served-channel.ts";
 import { shutdownSteps } from "./shutdown.ts";
 import { statusPage } from "./status-page.ts";
@@ -66,6 +66,13 @@ export async function startDispatcher(
     // What is there at the start is queued when there is a connection.
     if (started) queue.add(key);
   });
+  // A channel that is known and not yet served is not unknown.
+  for (const key of source.keys()) {
+    const channel = source.get(key);
+    if (channel === undefined) continue;
+    const reason = "The channel waits for its stream.";
+    parts.routes.set(channel, unavailableRoute(channel, reason, parts.metrics));
+  }
   const reconciler = makeReconciler(options, parts, { source, queue });
   const { served } = reconciler;
   const ready = readiness({ connection, source, served, sourceFault: fault });
@@ -188,7 +195,8 @@ async function startServers(
 
 /** Whether a channel takes events and every subscriber is pulled, so that a new connection needs no look at it. */
 function isServed(channel: ServedChannel | undefined): boolean {
-  if (channel?.status.ready !== true) return false;
+  // A message beside "ready" tells of a reconcile that failed and waits for its back-off.
+  if (channel?.status.ready !== true || channel.status.message !== undefined) return false;
   return [...channel.subscribers.values()].every(({ subscription }) => subscription.attached);
 }
 

@@ -104,6 +104,7 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
   const { request, response, head, route, caller, fail } = acceptance;
   const allowed = route.policy(caller);
   if (allowed !== true) throw new Refusal(403, "forbidden", allowed);
+  if (route.unavailable !== undefined) throw new Refusal(503, "unavailable", route.unavailable);
   if (route.readOnly !== undefined) {
     throw new Refusal(405, "read_only", route.readOnly, { allow: "OPTIONS" });
   }

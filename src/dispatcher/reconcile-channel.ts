@@ -4,7 +4,7 @@
  *   1. its stream is there, ours, and as the spec says               (stream.ts)
  *   2. each subscriber has its consumer, and the consumer is pulled  (serve-subscriber.ts)
  *   3. its address leads to the stream                               (routes.ts)
- *   4. subscribers that vanished stop; their consumers go once it is certain that they are gone
+ *   4. subscribers that vanished stop                                 (vanished-subscribers.ts)
  *   5. what came of it is the channel's status
  *
  * A work queue calls it with a key whenever the channel, its stream or a consumer may have changed;
@@ -13,16 +13,17 @@
 import type { ChannelSettings } from "../api/settings.ts";
 import type { WorkResult } from "../kube/work-queue.ts";
 import type { Connection } from "../nats/connection.ts";
-import { type JetStreamManager, jetstream, type StreamInfo } from "../nats/jetstream.ts";
+import { jetstream, type StreamInfo } from "../nats/jetstream.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import { deleteConsumer, subscribersOnStream } from "./consumer.ts";
-import { outcomeCounter, type Routes } from "./routes.ts";
+import { removeChannelSeries } from "./dispatcher-metrics.ts";
+import { outcomeCounter, type Routes, unavailableRoute } from "./routes.ts";
 import { type SubscriberDeps, serveSubscriber } from "./serve-subscriber.ts";
 import type { ChannelStatus, ServedChannel } from "./served-channel.ts";
 import { deleteStream, type EnsuredStream, ensureStream } from "./stream.ts";
+import { dropVanished } from "./vanished-subscribers.ts";
 
 export interface ChannelReconcilerDeps {
   connection: Connection;
@@ -46,7 +47,7 @@ export interface ChannelReconciler {
   served: ReadonlyMap<string, ServedChannel>;
 }
 
-/** When to look again at what only others can change: whose a stream is, whether a subscriber is gone. */
+/** When to look again at what others can change: whose a stream is, what a server takes, whether a subscriber is gone. */
 const LOOK_AGAIN_MS = 15_000;
 
 /** Makes flow 1; see the head of this file. */
@@ -91,45 +92,58 @@ async function reconcileChannel(
   const stream = await ensureStream(channel, context);
   if (!stream.ok) return await refused(state, stream, deps);
 
-  const faults: unknown[] = [];
   const status = statusFor(stream);
-  for (const subscriber of channel.subscribers) {
+  const { faults, isRefused } = await serveSubscribers(status, {
+    stream: stream.info,
+    served: state,
+    context,
+    deps: deps.subscribers,
+  });
+  deps.routes.set(channel, routeFor(channel, stream.info, deps));
+  const isWaiting = await dropVanished(state, context, deps.source).catch((error: unknown) => {
+    faults.push(error);
+    return false;
+  });
+  if (!state.status.ready)
+    deps.log.info({ channel: channel.key, stream: stream.info.config.name }, "channel is served");
+  logUnapplied(state.status, status, channel.key, deps.log);
+  state.status = status;
+  if (faults.length > 0) throw new AggregateError(faults, "");
+  const mayChange = isWaiting || isRefused || stream.isRefused;
+  return mayChange ? { outcome: "done", requeueAfterMs: LOOK_AGAIN_MS } : { outcome: "done" };
+}
+
+/** Serves each subscriber of the spec and writes its status; one subscriber's trouble is not the others'. */
+async function serveSubscribers(
+  status: ChannelStatus,
+  on: Parameters<typeof serveSubscriber>[1],
+): Promise<{ faults: unknown[]; isRefused: boolean }> {
+  const faults: unknown[] = [];
+  let isRefused = false;
+  for (const subscriber of on.served.channel.subscribers) {
     try {
-      const result = await serveSubscriber(subscriber, {
-        stream: stream.info,
-        served: state,
-        context,
-        deps: deps.subscribers,
-      });
+      const result = await serveSubscriber(subscriber, on);
       status.subscribers.set(subscriber.uid, result.status);
       status.unapplied.push(...result.unapplied);
+      isRefused ||= result.isRefused;
     } catch (error) {
-      // One subscriber's trouble is not the others'.
       faults.push(error);
       const { name, generation: observedGeneration, uid } = subscriber;
       const message = errorMessage(error);
       status.subscribers.set(uid, { name, observedGeneration, ready: false, message });
     }
   }
-  deps.routes.set(channel, routeFor(channel, stream.info, deps));
-  const missing = await dropVanished(state, jsm, deps);
-  if (!state.status.ready)
-    deps.log.info({ channel: channel.key, stream: stream.info.config.name }, "channel is served");
-  logUnapplied(state.status, status, channel.key, deps.log);
-  state.status = status;
-  if (faults.length > 0) throw new AggregateError(faults, "");
-  return missing ? { outcome: "done", requeueAfterMs: LOOK_AGAIN_MS } : { outcome: "done" };
+  return { faults, isRefused };
 }
 
 function newlyServed(channel: ChannelSettings): ServedChannel {
-  const status: ChannelStatus = {
-    ready: false,
-    reason: "NotYetReconciled",
-    message: "the channel waits for its stream",
-    unapplied: [],
-    subscribers: new Map(),
-  };
+  const status = statusWithout("NotYetReconciled", "the channel waits for its stream");
   return { channel, subscribers: new Map(), isSwept: false, status };
+}
+
+/** The status of a channel that takes and delivers nothing. */
+function statusWithout(reason: string, message: string): ChannelStatus {
+  return { ready: false, reason, message, unapplied: [], subscribers: new Map() };
 }
 
 function statusFor(stream: Extract<EnsuredStream, { ok: true }>): ChannelStatus {
@@ -154,7 +168,9 @@ async function refused(
     deps.log.error({ channel: key, reason, message }, "channel cannot be served");
   }
   await leaveStream(state, deps);
-  state.status = { ready: false, reason, message, unapplied: [], subscribers: new Map() };
+  const { routes, metrics } = deps;
+  routes.set(state.channel, unavailableRoute(state.channel, `Not stored: ${message}.`, metrics));
+  state.status = statusWithout(reason, message);
   return { outcome: "done", requeueAfterMs: LOOK_AGAIN_MS };
 }
 
@@ -167,6 +183,7 @@ function routeFor(channel: ChannelSettings, info: StreamInfo, deps: ChannelRecon
     stream: name,
     subject: channel.stream.subject,
     maxMessageBytes: maxMsgSize > 0 ? maxMsgSize : Infinity,
+    unavailable: undefined,
     readOnly:
       mirrored === undefined
         ? undefined
@@ -182,42 +199,6 @@ function routeFor(channel: ChannelSettings, info: StreamInfo, deps: ChannelRecon
   };
 }
 
-/**
- * Stops subscribers that are not in the spec any more, by not pulling: a live entry may vanish for
- * seconds, and its consumer is its position. The consumer goes when the subscriber is known to be
- * gone. Tells whether somebody is still waited for.
- */
-async function dropVanished(
-  state: ServedChannel,
-  jsm: JetStreamManager,
-  deps: ChannelReconcilerDeps,
-): Promise<boolean> {
-  const { channel } = state;
-  const context = { jsm, clusterId: deps.clusterId, log: deps.log };
-  const wanted = new Set(channel.subscribers.map(({ uid }) => uid));
-  // A subscriber whose newest entry is refused keeps its last good one.
-  for (const { subscriberUid } of deps.source.refusals(channel.key)) {
-    if (subscriberUid !== undefined) wanted.add(subscriberUid);
-  }
-  const onStream = state.isSwept ? [] : await subscribersOnStream(channel, context);
-  let isWaiting = false;
-  for (const uid of new Set([...state.subscribers.keys(), ...onStream])) {
-    if (wanted.has(uid)) continue;
-    const subscriber = state.subscribers.get(uid);
-    await subscriber?.subscription.pause();
-    if (!(await deps.source.isSubscriptionGone(channel.key, uid))) {
-      isWaiting = true;
-      continue;
-    }
-    await subscriber?.subscription.stop();
-    await deleteConsumer(channel, uid, context);
-    subscriber?.stats.remove();
-    state.subscribers.delete(uid);
-  }
-  state.isSwept = !isWaiting;
-  return isWaiting;
-}
-
 async function removeChannel(
   state: ServedChannel,
   served: Map<string, ServedChannel>,
@@ -230,12 +211,14 @@ async function removeChannel(
     await deleteStream(channel, { jsm, clusterId: deps.clusterId, log: deps.log });
   }
   served.delete(channel.key);
+  await removeChannelSeries(deps.metrics, channel.key);
   deps.log.info({ channel: channel.key }, "channel is no longer served");
 }
 
 /** Stops all that works on the channel's present stream; the stream and its consumers stay. */
 async function leaveStream(state: ServedChannel, deps: ChannelReconcilerDeps): Promise<void> {
   deps.routes.remove(state.channel.key);
+  state.status = statusWithout("NotServed", "the channel has left its stream");
   for (const [uid, { subscription, stats }] of state.subscribers) {
     await subscription.stop();
     stats.remove();

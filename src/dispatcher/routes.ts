@@ -16,6 +16,8 @@ export interface Route {
   subject: string;
   /** The stream's limit of headers and data together, in bytes; Infinity when it has none. */
   maxMessageBytes: number;
+  /** Why the channel takes no events now, as one sentence; undefined when it does. */
+  unavailable: string | undefined;
   /** Why the channel takes no events at all (it mirrors another stream); undefined when it does. */
   readOnly: string | undefined;
   /** Decides whether a caller may send: true, or the reason why not. */
@@ -49,6 +51,25 @@ export function outcomeCounter(metrics: Metrics, channel: string): Route["count"
       counters.set(outcome, counter);
     }
     counter.inc();
+  };
+}
+
+/** Makes the route of a channel that is known and cannot take events yet, or not now. */
+export function unavailableRoute(
+  channel: { key: string; stream: { name: string; subject: string } },
+  reason: string,
+  metrics: Metrics,
+): Route {
+  return {
+    key: channel.key,
+    stream: channel.stream.name,
+    subject: channel.stream.subject,
+    maxMessageBytes: Infinity,
+    unavailable: reason,
+    readOnly: undefined,
+    policy: () => true,
+    count: outcomeCounter(metrics, channel.key),
+    onUnavailable: () => undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { ChannelSettings } from "../api/settings.ts";
 import type { DeliveryStats } from "./delivery-stats.ts";
+import type { Unapplied } from "./edits.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What flow 1 knows of a channel that it serves or tries to serve. */
@@ -35,7 +36,7 @@ export interface ChannelStatus {
     origin: string;
   };
   /** Fields of the spec that are not carried out, and why; the channel works without them. */
-  unapplied: { path: string; reason: string }[];
+  unapplied: Unapplied[];
   subscribers: Map<string, SubscriberStatus>;
 }
 

@@ -1,4 +1,5 @@
 import { channelHostsFor } from "../api/names.ts";
+import type { Refusal } from "../api/settings.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { ChannelSource } from "./channel-source.ts";
 import type { ServedChannel } from "./served-channel.ts";
@@ -14,7 +15,7 @@ export function statusPage(options: {
   return () => ({
     nats: connection.state,
     ...source.report(),
-    channels: source.keys().map((key) => {
+    channels: [...new Set([...source.keys(), ...served.keys()])].map((key) => {
       const state = served.get(key);
       const refusals = source.refusals(key);
       if (state === undefined) return { channel: key, ready: false, refusals };
@@ -30,22 +31,26 @@ export function statusPage(options: {
         stream,
         unapplied,
         refusals,
-        subscribers: subscribersOf(state),
+        subscribers: subscribersOf(state, refusals),
       };
     }),
   });
 }
 
-function subscribersOf(state: ServedChannel) {
+function subscribersOf(state: ServedChannel, refusals: Refusal[]) {
   const uids = new Set([...state.status.subscribers.keys(), ...state.subscribers.keys()]);
   return [...uids].map((uid) => {
     const served = state.subscribers.get(uid);
+    const isRefused = refusals.some(({ subscriberUid }) => subscriberUid === uid);
+    const fallback = {
+      ready: isRefused && served?.subscription.attached === true,
+      message: isRefused
+        ? "its newest settings are refused, the last good ones count"
+        : "not in the spec, paused",
+    };
     return {
       uid,
-      ...(state.status.subscribers.get(uid) ?? {
-        ready: false,
-        message: "not in the spec, paused",
-      }),
+      ...(state.status.subscribers.get(uid) ?? fallback),
       consumer: served?.consumer,
       ...served?.subscription.snapshot(),
       deadLetters: served?.stats.deadLetters,

@@ -4,6 +4,7 @@
  */
 import type { StreamSettings, StreamSourceSettings } from "../api/settings.ts";
 import type { StreamConfig, StreamInfo } from "../nats/jetstream.ts";
+import type { Edit } from "./edits.ts";
 
 const NANOS_PER_MS = 1_000_000;
 const DEFAULT_DUPLICATE_WINDOW_MS = 120_000;
@@ -34,7 +35,7 @@ const FIELDS = {
 } as const;
 
 /** Fields that the server never changes (nats-server's STREAM.UPDATE). */
-const IMMUTABLE: readonly string[] = ["storage", "mirror", "max_consumers"];
+const IMMUTABLE: readonly string[] = ["storage", "mirror"];
 /** Switches that the server lets be turned on and never off. */
 const ON_ONLY: readonly string[] = ["deny_delete", "deny_purge"];
 
@@ -43,15 +44,11 @@ export type ChannelStreamConfig = Partial<StreamConfig> & { name: string; subjec
 
 /** Gives the configuration of a channel's stream; the metadata comes from ownership. */
 export function streamConfigFor(stream: StreamSettings): ChannelStreamConfig {
-  const maxAgeMs = stream.maxAgeMs ?? 0;
-  const windowMs =
-    stream.duplicateWindowMs ??
-    // The server refuses a window that is longer than the events live.
-    (maxAgeMs > 0 ? Math.min(maxAgeMs, DEFAULT_DUPLICATE_WINDOW_MS) : DEFAULT_DUPLICATE_WINDOW_MS);
+  const { mirror, sources } = stream;
   return {
     name: stream.name,
     // A mirror has its origin's subjects, and none of its own.
-    subjects: stream.mirror === undefined ? [stream.subject, ...stream.additionalSubjects] : [],
+    subjects: mirror === undefined ? [stream.subject, ...stream.additionalSubjects] : [],
     retention: stream.retention,
     storage: stream.storage,
     discard: stream.discard,
@@ -61,86 +58,99 @@ export function streamConfigFor(stream: StreamSettings): ChannelStreamConfig {
     max_bytes: stream.maxBytes ?? UNLIMITED,
     max_msg_size: stream.maxMsgSize ?? UNLIMITED,
     max_msgs_per_subject: stream.maxMsgsPerSubject ?? UNLIMITED,
-    max_age: maxAgeMs * NANOS_PER_MS,
-    duplicate_window: windowMs * NANOS_PER_MS,
+    max_age: nanos(stream.maxAgeMs ?? 0),
+    duplicate_window: nanos(duplicateWindowMs(stream)),
     deny_delete: stream.denyDelete,
     deny_purge: stream.denyPurge,
-    ...(stream.placement === undefined ? {} : { placement: placementFor(stream.placement) }),
-    ...(stream.mirror === undefined ? {} : { mirror: sourceFor(stream.mirror) }),
-    ...(stream.sources.length === 0 ? {} : { sources: stream.sources.map(sourceFor) }),
-    ...(stream.compression === undefined ? {} : { compression: stream.compression }),
-    ...(stream.allowDirect === undefined ? {} : { allow_direct: stream.allowDirect }),
-    ...(stream.description === undefined ? {} : { description: stream.description }),
+    ...withoutUnset({
+      placement: stream.placement && placementFor(stream.placement),
+      mirror: mirror && sourceFor(mirror),
+      sources: sources.length === 0 ? undefined : sources.map(sourceFor),
+      compression: stream.compression as StreamConfig["compression"],
+      allow_direct: stream.allowDirect,
+      description: stream.description,
+    }),
   };
 }
 
-/** A difference between what a stream is and what its channel says. */
-export interface StreamChange {
-  field: keyof typeof FIELDS;
-  path: string;
-  from: unknown;
-  to: unknown;
-  /** Why it is not carried out; undefined when it is. */
-  obstacle: string | undefined;
-}
-
 /**
- * Lists what a stream has otherwise than its channel's spec says. A change that the server refuses,
- * or that would drop stored events without leave, carries the reason.
+ * Lists what a stream has otherwise than its channel's spec says. An edit that the server refuses, or
+ * that would drop stored events without leave, carries the reason.
  */
 export function streamChanges(
   info: StreamInfo,
   wanted: ChannelStreamConfig,
   mayDropEvents: boolean,
-): StreamChange[] {
-  const changes: StreamChange[] = [];
-  for (const [field, path] of Object.entries(FIELDS) as [StreamChange["field"], string][]) {
+): Edit[] {
+  const changes: Edit[] = [];
+  for (const [field, path] of Object.entries(FIELDS) as [keyof typeof FIELDS, string][]) {
     const from = info.config[field];
     const to = wanted[field];
     // Left to the server, or the server's answer adds detail to what was asked.
     if (to === undefined || sameValue(from, to)) continue;
     const obstacle =
-      serverObstacle(field, from, to) ??
-      (mayDropEvents ? undefined : droppingObstacle(info, field, to));
+      serverObstacle(field, { from, to, info, wanted }) ??
+      (mayDropEvents ? undefined : droppingObstacle(field, info, wanted));
     changes.push({ field, path, from, to, obstacle });
   }
   return changes;
 }
 
-function serverObstacle(field: string, from: unknown, to: unknown): string | undefined {
+function serverObstacle(
+  field: string,
+  change: { from: unknown; to: unknown; info: StreamInfo; wanted: ChannelStreamConfig },
+): string | undefined {
+  const { from, to, info, wanted } = change;
   if (IMMUTABLE.includes(field)) return "NATS cannot change it on an existing stream";
   if (ON_ONLY.includes(field) && from === true) return "NATS cannot turn it off again";
   if (field === "retention" && (from === "workqueue" || to === "workqueue")) {
     return "NATS cannot change retention to or from Work on an existing stream";
   }
+  if (field === "subjects" && (info.config.mirror ?? wanted.mirror) !== undefined) {
+    return "NATS cannot make a mirror of an existing stream, or of a mirror something else";
+  }
   return undefined;
 }
 
 /** Says what would be dropped of what is stored; see the annotation that allows it. */
-function droppingObstacle(info: StreamInfo, field: string, to: unknown): string | undefined {
-  const { state } = info;
+function droppingObstacle(
+  field: string,
+  { state, config }: StreamInfo,
+  wanted: ChannelStreamConfig,
+): string | undefined {
   if (state.messages === 0) return undefined;
-  const drops = (has: number, what: string): string | undefined =>
-    typeof to === "number" && to > 0 && to < has
-      ? `it would drop stored events: the stream has ${has} ${what}`
-      : undefined;
-  if (field === "retention" && to === "interest") {
+  if (field === "retention" && wanted.retention === "interest") {
     return "it would drop the stored events that every subscriber has acknowledged";
   }
-  if (field === "max_msgs") return drops(state.messages, "events");
-  if (field === "max_bytes") return drops(state.bytes, "bytes");
-  if (field === "max_msgs_per_subject") return drops(state.messages, "events");
-  if (field === "max_age") {
-    const oldestMs = Date.now() - Date.parse(state.first_ts);
-    return drops(oldestMs * NANOS_PER_MS, "nanoseconds of events");
+  if (field === "max_age") return ageObstacle(state.first_ts, wanted.max_age);
+  const drops = (maximum: number | undefined, has: number, what: string): string | undefined =>
+    maximum !== undefined && maximum > 0 && maximum < has
+      ? `it would drop stored events: the stream has ${has} ${what}`
+      : undefined;
+  if (field === "max_msgs_per_subject") {
+    return drops(wanted.max_msgs_per_subject, state.messages, "events");
   }
-  return undefined;
+  const byCount = drops(wanted.max_msgs, state.messages, "events");
+  const byBytes = drops(wanted.max_bytes, state.bytes, "bytes");
+  // A full stream that refuses new events begins to drop old ones.
+  if (field === "discard" && wanted.discard === "old") return byCount ?? byBytes;
+  // What is stored stays where new events are what is refused.
+  if (config.discard === "new" && wanted.discard === "new") return undefined;
+  if (field === "max_msgs") return byCount;
+  return field === "max_bytes" ? byBytes : undefined;
+}
+
+function ageObstacle(firstStoredAt: string, maxAge: number | undefined): string | undefined {
+  const oldestMs = Date.now() - Date.parse(firstStoredAt);
+  if (maxAge === undefined || maxAge === 0 || oldestMs * NANOS_PER_MS <= maxAge) return undefined;
+  // To the minute a sentence would be another one at every look; the day it was stored stays.
+  return `it would drop stored events: the oldest is of ${firstStoredAt}`;
 }
 
 /** Compares as JSON does not care: key order, absent against undefined, list order of subjects. */
 function sameValue(left: unknown, right: unknown): boolean {
-  if (Array.isArray(left) && Array.isArray(right)) {
-    const [a, b] = [left, right].map((list) => list.map(canonical).sort());
+  if (Array.isArray(right)) {
+    const [a, b] = [left ?? [], right].map((list) => (list as unknown[]).map(canonical).sort());
     return JSON.stringify(a) === JSON.stringify(b);
   }
   return canonical(left ?? null) === canonical(right ?? null);
@@ -154,20 +164,39 @@ function canonical(value: unknown): string {
   );
 }
 
-function placementFor(placement: NonNullable<StreamSettings["placement"]>) {
-  const { cluster, tags } = placement;
-  return {
-    ...(cluster === undefined ? {} : { cluster }),
-    ...(tags.length === 0 ? {} : { tags }),
-  } as NonNullable<StreamConfig["placement"]>;
+function duplicateWindowMs({ duplicateWindowMs: windowMs, maxAgeMs = 0 }: StreamSettings): number {
+  if (windowMs !== undefined) return windowMs;
+  // The server refuses a window that is longer than the events live.
+  return maxAgeMs > 0
+    ? Math.min(maxAgeMs, DEFAULT_DUPLICATE_WINDOW_MS)
+    : DEFAULT_DUPLICATE_WINDOW_MS;
 }
 
-function sourceFor(source: StreamSourceSettings) {
-  const { name, optStartSeq, optStartTime, filterSubject } = source;
+/** The server takes whole nanoseconds only. */
+function nanos(ms: number): number {
+  return Math.round(ms * NANOS_PER_MS);
+}
+
+function placementFor({ cluster, tags }: NonNullable<StreamSettings["placement"]>) {
+  return withoutUnset({
+    cluster,
+    tags: tags.length === 0 ? undefined : tags,
+  }) as NonNullable<StreamConfig["placement"]>;
+}
+
+function sourceFor({ name, optStartSeq, optStartTime, filterSubject }: StreamSourceSettings) {
   return {
     name,
-    ...(optStartSeq === undefined ? {} : { opt_start_seq: Number(optStartSeq) }),
-    ...(optStartTime === undefined ? {} : { opt_start_time: optStartTime }),
-    ...(filterSubject === undefined ? {} : { filter_subject: filterSubject }),
+    ...withoutUnset({
+      opt_start_seq: optStartSeq === undefined ? undefined : Number(optStartSeq),
+      opt_start_time: optStartTime,
+      filter_subject: filterSubject,
+    }),
+  };
+}
+
+function withoutUnset<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }

@@ -14,9 +14,11 @@ import {
   streamOwnerOf,
 } from "../api/ownership.ts";
 import type { ChannelSettings } from "../api/settings.ts";
+import { subjectsOverlap } from "../api/subjects.ts";
 import { isRefusal, isStreamNameInUse, isStreamNotFound, refusalSentence } from "../nats/errors.ts";
 import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { carryOut, type Unapplied } from "./edits.ts";
 import { type ChannelStreamConfig, streamChanges, streamConfigFor } from "./stream-config.ts";
 
 /** What a channel's stream came to. */
@@ -26,7 +28,9 @@ export type EnsuredStream =
       info: StreamInfo;
       origin: StreamOrigin;
       /** Edits that are not carried out, each with field and reason; the channel works without them. */
-      unapplied: { path: string; reason: string }[];
+      unapplied: Unapplied[];
+      /** Whether the server refused one of them, which may end without an edit of the channel. */
+      isRefused: boolean;
     }
   /** The channel cannot have it: a CamelCase reason and a sentence that says what to do. */
   | { ok: false; reason: "StreamOwnedByAnother" | "StreamRefused"; message: string };
@@ -48,7 +52,8 @@ export async function ensureStream(
     if (info !== undefined) return await putRight(info, wanted, channel, context);
     return await createStream(wanted, channel, context);
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    // A stream that was deleted while we looked at it is made at the next try.
+    if (!isRefusal(error) || isStreamNotFound(error)) throw error;
     return {
       ok: false,
       reason: "StreamRefused",
@@ -93,7 +98,7 @@ async function createStream(
   try {
     const info = await jsm.streams.add({ ...wanted, metadata });
     log.info({ channel: channel.key, stream: wanted.name }, "stream created");
-    return { ok: true, info, origin: "created", unapplied: [] };
+    return { ok: true, info, origin: "created", unapplied: [], isRefused: false };
   } catch (error) {
     // Another replica was faster.
     const info = isStreamNameInUse(error) ? await findStream(jsm, wanted.name) : undefined;
@@ -112,30 +117,20 @@ async function putRight(
   if (typeof origin !== "string") return origin;
   const metadata = metadataFor(info, channel, context, origin);
   if (origin === "adopted") return await putAdoptedRight(info, metadata, channel, context);
-  const mayDrop = channel.annotations[ALLOW_DROPPING_EVENTS_ANNOTATION] === "true";
-  const changes = streamChanges(info, wanted, mayDrop);
-  const applied = changes.filter((change) => change.obstacle === undefined);
-  const unapplied = changes
-    .filter((change) => change.obstacle !== undefined)
-    .map(({ path, from, to, obstacle }) => ({
-      path,
-      reason: `${JSON.stringify(from)} stays, ${JSON.stringify(to)} is not applied: ${obstacle}`,
-    }));
-  if (applied.length === 0 && sameMetadata(info, metadata)) {
-    return { ok: true, info, origin, unapplied };
-  }
-  const update = Object.fromEntries(applied.map(({ field, to }) => [field, to]));
   const { jsm, log } = context;
-  const updated = await jsm.streams.update(wanted.name, { ...update, metadata });
-  log.info(
-    {
-      channel: channel.key,
-      stream: wanted.name,
-      changes: applied.map(({ field, from, to }) => ({ field, from, to })),
-    },
-    "stream updated",
-  );
-  return { ok: true, info: updated, origin, unapplied };
+  const mayDrop = channel.annotations[ALLOW_DROPPING_EVENTS_ANNOTATION] === "true";
+  const isNeeded = !sameMetadata(info, metadata);
+  const result = await carryOut(streamChanges(info, wanted, mayDrop), {
+    current: info,
+    isNeeded,
+    update: (fields) => jsm.streams.update(wanted.name, { ...fields, metadata }),
+  });
+  if (result.applied.length > 0 || isNeeded) {
+    const changes = result.applied.map(({ field, from, to }) => ({ field, from, to }));
+    log.info({ channel: channel.key, stream: wanted.name, origin, changes }, "stream updated");
+  }
+  const { unapplied, isRefused } = result;
+  return { ok: true, info: result.info, origin, unapplied, isRefused };
 }
 
 /** Adds to another's stream only who reads it and the channel's subject. */
@@ -146,18 +141,18 @@ async function putAdoptedRight(
   context: StreamContext,
 ): Promise<EnsuredStream> {
   const { subject } = channel.stream;
-  const { subjects, mirror } = info.config;
-  const covered = mirror !== undefined || subjects.some((one) => covers(one, subject));
-  if (covered && sameMetadata(info, metadata)) {
-    return { ok: true, info, origin: "adopted", unapplied: [] };
-  }
+  const { mirror } = info.config;
+  const subjects = subjectsOf(info);
+  const covered = mirror !== undefined || subjects.some((one) => subjectsOverlap(one, subject));
+  const adopted = { ok: true, origin: "adopted", isRefused: false } as const;
+  if (covered && sameMetadata(info, metadata)) return { ...adopted, info, unapplied: [] };
   const { jsm, log } = context;
   const updated = await jsm.streams.update(info.config.name, {
     metadata,
     ...(covered ? {} : { subjects: [...subjects, subject] }),
   });
   log.info({ channel: channel.key, stream: info.config.name }, "stream adopted");
-  return { ok: true, info: updated, origin: "adopted", unapplied: [] };
+  return { ...adopted, info: updated, unapplied: [] };
 }
 
 /** Decides how far an existing stream is the channel's (design: created, claimed, adopted). */
@@ -181,7 +176,7 @@ function originOf(
     };
   }
   if (channel.stream.overridden) return "adopted";
-  const { subjects } = info.config;
+  const subjects = subjectsOf(info);
   if (subjects.length === 1 && subjects[0] === channel.stream.subject) return "claimed";
   return {
     ok: false,
@@ -238,14 +233,7 @@ function withoutServersOwn(metadata: Record<string, string> | undefined): Record
   return Object.fromEntries(entries.filter(([key]) => !key.startsWith("_nats.")));
 }
 
-/** Tells whether a subject with NATS' wildcards takes in a plain one. */
-function covers(pattern: string, subject: string): boolean {
-  const parts = pattern.split(".");
-  const tokens = subject.split(".");
-  for (const [index, part] of parts.entries()) {
-    if (part === ">") return tokens.length > index;
-    if (part !== "*" && part !== tokens[index]) return false;
-    if (index >= tokens.length) return false;
-  }
-  return parts.length === tokens.length;
+/** A mirror has no subjects, whatever the type of the client says. */
+function subjectsOf(info: StreamInfo): string[] {
+  return info.config.subjects ?? [];
 }

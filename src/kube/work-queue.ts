@@ -20,8 +20,8 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 60_000;
 
 /**
- * Starts a work queue that runs `work` for its keys, `concurrency` keys at a time. `work` must
- * handle its own errors and say what came of it; the loop that owns the work logs it.
+ * Starts a work queue that runs `work` for its keys, `concurrency` keys at a time. `work` handles and
+ * logs its own errors and says what came of it; should it throw all the same, that is a failure.
  */
 export function createWorkQueue(options: {
   concurrency: number;
@@ -33,7 +33,7 @@ export function createWorkQueue(options: {
   const failures = new Map<string, number>();
   const timers = new Map<string, { dueAt: number; timer: NodeJS.Timeout }>();
   let stopped = false;
-  let onIdle: (() => void) | undefined;
+  const whenIdle: (() => void)[] = [];
 
   const add = (key: string, afterMs = 0): void => {
     if (stopped) return;
@@ -62,7 +62,12 @@ export function createWorkQueue(options: {
   };
 
   const run = async (key: string): Promise<void> => {
-    const result = await options.work(key);
+    let result: WorkResult = { outcome: "failed" };
+    try {
+      result = await options.work(key);
+    } catch {
+      // Whoever does the work knows what to log; here one key must not stop the others.
+    }
     running.delete(key);
     if (result.outcome === "failed") {
       const failed = failures.get(key) ?? 0;
@@ -74,7 +79,7 @@ export function createWorkQueue(options: {
     }
     if (again.delete(key)) add(key);
     pump();
-    if (stopped && running.size === 0) onIdle?.();
+    if (stopped && running.size === 0) for (const resolve of whenIdle) resolve();
   };
 
   return {
@@ -84,7 +89,7 @@ export function createWorkQueue(options: {
       for (const { timer } of timers.values()) clearTimeout(timer);
       timers.clear();
       ready.clear();
-      if (running.size > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+      if (running.size > 0) await new Promise<void>((resolve) => whenIdle.push(resolve));
     },
   };
 }

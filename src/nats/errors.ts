@@ -23,9 +23,12 @@ export function isStreamNameInUse(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE;
 }
 
-/** Tells whether JetStream itself refused the request, so that asking again changes nothing. */
+/**
+ * Tells whether JetStream itself refused the request, so that asking again changes nothing. Its 500
+ * is one, too (replicas beyond the servers there are, a change that it never makes); 503 is an outage.
+ */
 export function isRefusal(error: unknown): error is JetStreamApiError {
-  return error instanceof JetStreamApiError && error.status >= 400 && error.status < 500;
+  return error instanceof JetStreamApiError && error.status >= 400 && error.status <= 500;
 }
 
 /** Gives JetStream's words with its codes: `maximum consumers limit reached (400/10026)`. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import express from "express";
+import express, { type NextFunction, type Request, type Response } from "express";
+import { errorMessage } from "./errors.ts";
 
 /** What the admin server shows; each function is asked anew for every request. */
 export interface AdminPages {
@@ -49,14 +50,24 @@ export async function startAdminServer(options: {
       response.type("json").send(`${JSON.stringify(page(), undefined, 2)}\n`);
     });
   }
+  app.use(failed);
   const server = app.listen(options.port);
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
+      const closed = once(server, "close");
       server.close();
       server.closeAllConnections();
-      await once(server, "close");
+      await closed;
     },
   };
+}
+
+// Express knows a handler of errors by its four parameters.
+function failed(error: unknown, _request: Request, response: Response, _next: NextFunction): void {
+  response
+    .status(500)
+    .type("text/plain")
+    .send(`${errorMessage(error)}\n`);
 }

@@ -28,7 +28,7 @@ export function runUntilSignal(options: {
     setTimeout(() => {
       log.error("the grace period is over, exiting with work unfinished");
       process.exit(1);
-    }, graceMs).unref();
+    }, graceMs);
     let code = exitCode;
     for (const [name, step] of steps) {
       try {

@@ -123,7 +123,7 @@ function processMetrics(registers: Registry[]) {
       help: "1 while there is a connection to NATS.",
       registers,
     }),
-    natsDisconnects: new Gauge({
+    natsDisconnects: new Counter({
       name: "jetstream_channel_nats_disconnects_total",
       help: "How often the connection to NATS was lost.",
       registers,

@@ -64,7 +64,14 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       env: { NATS_CONFIG_PATH: configPath, ...options.env },
       untilReady: options.untilReady ?? true,
     });
-  let dispatcher = await start();
+  const clear = async (): Promise<void> => {
+    if (options.nats === undefined) await nats.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  let dispatcher = await start().catch(async (error: unknown) => {
+    await clear();
+    throw error;
+  });
   const clients: CloudEventClient[] = [];
   const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   return {
@@ -90,8 +97,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
       for (const client of clients) client.close();
       await nc.close();
       await dispatcher.kill("SIGKILL");
-      if (options.nats === undefined) await nats.stop();
-      await rm(folder, { recursive: true, force: true });
+      await clear();
     },
   };
 }

@@ -32,6 +32,11 @@ describe("a dispatcher that starts before NATS", () => {
         503,
         expect.stringMatching(/^not connected to NATS: /),
       ]);
+      expect(await client.sendBinary({})).toMatchObject({
+        status: 503,
+        headers: { "retry-after": "1" },
+        body: "The channel waits for its stream.\n",
+      });
       nats = await startNatsServer({ port });
       await eventually(async () => (await dispatcher.readiness()) === 200, {
         within: 30_000,

@@ -50,6 +50,7 @@ beforeAll(async () => {
         stream: "S",
         subject: "s",
         maxMessageBytes: Number.POSITIVE_INFINITY,
+        unavailable: undefined,
         readOnly: undefined,
         policy,
         count: (outcome) => void counted.push(outcome),

@@ -17,6 +17,7 @@ function route(key: string): Route {
     stream: "S",
     subject: "s",
     maxMessageBytes: Number.POSITIVE_INFINITY,
+    unavailable: undefined,
     readOnly: undefined,
     policy: () => true,
     count: () => undefined,

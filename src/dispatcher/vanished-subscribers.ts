@@ -1,0 +1,59 @@
+/*
+ * Subscribers that are not in the spec any more: flow 1 calls it once the others are served.
+ *
+ * A live entry may vanish for seconds, and its consumer is its position in the stream. So it is first
+ * paused, by not pulling, and its consumer goes when the source knows that the subscriber is gone.
+ * Consumers that an earlier life of the program left behind are looked for once.
+ */
+import type { ChannelSource } from "./channel-source.ts";
+import { type ConsumerContext, deleteConsumer, subscribersOnStream } from "./consumer.ts";
+import type { ServedChannel } from "./served-channel.ts";
+
+/** Pauses, and deletes where it is certain. Tells whether somebody is still waited for. */
+export async function dropVanished(
+  state: ServedChannel,
+  context: ConsumerContext,
+  source: ChannelSource,
+): Promise<boolean> {
+  const { channel } = state;
+  if (hasNamelessRefusal(channel.key, source)) return false;
+  const onStream = state.isSwept ? [] : await subscribersOnStream(channel, context);
+  let isWaiting = false;
+  for (const uid of new Set([...state.subscribers.keys(), ...onStream])) {
+    if (isWanted(uid, state, source)) continue;
+    const subscriber = state.subscribers.get(uid);
+    await subscriber?.subscription.pause();
+    const isGone = await source.isSubscriptionGone(channel.key, uid);
+    // It may have come back while we asked.
+    if (!isGone || isWanted(uid, state, source)) {
+      isWaiting = true;
+      continue;
+    }
+    // First the consumer: should that fail, a subscription that is only paused can still go on.
+    await deleteConsumer(channel, uid, context);
+    await subscriber?.subscription.stop();
+    subscriber?.stats.remove();
+    state.subscribers.delete(uid);
+  }
+  state.isSwept = !isWaiting;
+  return isWaiting;
+}
+
+function isWanted(uid: string, { channel }: ServedChannel, source: ChannelSource): boolean {
+  const { subscribers } = source.get(channel.key) ?? channel;
+  return (
+    subscribers.some((subscriber) => subscriber.uid === uid) ||
+    // A subscriber whose newest entry is refused keeps its last good one.
+    source.refusals(channel.key).some(({ subscriberUid }) => subscriberUid === uid)
+  );
+}
+
+/** An entry that is refused and has no uid may be anybody's: nobody counts as vanished until it has. */
+function hasNamelessRefusal(key: string, source: ChannelSource): boolean {
+  return source
+    .refusals(key)
+    .some(
+      ({ path, subscriberUid }) =>
+        subscriberUid === undefined && path.startsWith("spec.subscribers"),
+    );
+}

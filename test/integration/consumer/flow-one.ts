@@ -1,0 +1,106 @@
+/**
+ * Flow 1 and the deliveries that it starts, in the process of the test: real connection, real HTTP, and a source of channels
+ * that says what the test says. For what a file of channels cannot say: whether a subscription is gone.
+ */
+import { parseNatsConfig } from "../../../src/api/nats-config.ts";
+import type { ChannelSettings, Refusal } from "../../../src/api/settings.ts";
+import type { ChannelSource } from "../../../src/dispatcher/channel-source.ts";
+import { HttpSender } from "../../../src/dispatcher/http-sender.ts";
+import { MemoryBudget } from "../../../src/dispatcher/memory-budget.ts";
+import {
+  type ChannelReconciler,
+  channelReconciler,
+} from "../../../src/dispatcher/reconcile-channel.ts";
+import { Routes } from "../../../src/dispatcher/routes.ts";
+import { createWorkQueue } from "../../../src/kube/work-queue.ts";
+import { Acks } from "../../../src/nats/acks.ts";
+import { Connection } from "../../../src/nats/connection.ts";
+import { createLogger } from "../../../src/runtime/logger.ts";
+import { createMetrics } from "../../../src/runtime/metrics.ts";
+import { eventually } from "../../support/eventually.ts";
+
+/** Is what the source of channels says; a test changes it and reconciles. */
+export interface Said {
+  channels: Map<string, ChannelSettings>;
+  refusals: Refusal[];
+  /** Uids of subscriptions that are known not to exist any more. */
+  gone: Set<string>;
+  /** Called when a subscription is asked for, before the answer. */
+  onAsked: (uid: string) => void | Promise<void>;
+}
+
+/** Holds flow 1 and what it works with. */
+export interface FlowOne {
+  readonly said: Said;
+  readonly reconciler: ChannelReconciler;
+  readonly routes: Routes;
+  readonly metrics: ReturnType<typeof createMetrics>;
+  stop(): Promise<void>;
+}
+
+/** Starts it, connected. What is asked for again (a consumer is gone) is reconciled by itself. */
+export async function startFlowOne(url: string): Promise<FlowOne> {
+  const log = createLogger({ name: "test", level: "silent" });
+  const connection = new Connection({ servers: [url], name: "test", log });
+  connection.start();
+  await eventually(() => connection.current !== undefined, { within: 10_000, what: "connection" });
+  const said: Said = { channels: new Map(), refusals: [], gone: new Set(), onAsked: () => {} };
+  const { dispatch } = parseNatsConfig(undefined);
+  const parts = {
+    connection,
+    metrics: createMetrics(),
+    routes: new Routes("cluster.local"),
+    acks: new Acks(connection),
+    sender: new HttpSender(),
+    budget: new MemoryBudget({
+      totalBytes: dispatch.memoryBytes,
+      messageBytes: () => connection.maxPayload,
+    }),
+    log,
+    domain: "",
+    requeue: (key: string) => queue.add(key),
+  };
+  const reconciler = channelReconciler({
+    ...parts,
+    source: sourceOf(said),
+    clusterId: "here",
+    subscribers: { ...parts, dispatch, apiPrefix: "$JS.API" },
+    defaultDeletionPolicy: "Retain",
+  });
+  const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
+  const subscriptions = () =>
+    [...reconciler.served.values()].flatMap(({ subscribers }) =>
+      [...subscribers.values()].map(({ subscription }) => subscription),
+    );
+  const ticker = setInterval(() => {
+    for (const subscription of subscriptions()) subscription.tick(performance.now());
+  }, 100);
+  return {
+    said,
+    reconciler,
+    routes: parts.routes,
+    metrics: parts.metrics,
+    async stop() {
+      clearInterval(ticker);
+      await queue.stop();
+      await Promise.all(subscriptions().map((subscription) => subscription.stop()));
+      await parts.sender.close();
+      parts.acks.close();
+      await connection.close();
+    },
+  };
+}
+
+function sourceOf(said: Said): ChannelSource {
+  return {
+    keys: () => [...said.channels.keys()],
+    get: (key) => said.channels.get(key),
+    refusals: () => said.refusals,
+    downForMs: () => 0,
+    async isSubscriptionGone(_channel, uid) {
+      await said.onAsked(uid);
+      return said.gone.has(uid);
+    },
+    report: () => ({}),
+  };
+}

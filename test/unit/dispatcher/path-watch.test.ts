@@ -1,0 +1,68 @@
+import { mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { watchPath, whenSettled } from "../../../src/dispatcher/path-watch.ts";
+import { eventually } from "../../support/eventually.ts";
+
+let folder: string;
+let path: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "jetstream-channel-watch-"));
+  path = join(folder, "file");
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("a file", () => {
+  it("that was written to a moment ago is waited for", async () => {
+    await writeFile(path, "half");
+    await whenSettled(path);
+    expect(Date.now() - (await stat(path)).mtimeMs).toBeGreaterThanOrEqual(50);
+  });
+
+  it("that is written to meanwhile is waited for again", async () => {
+    await writeFile(path, "half");
+    const settled = whenSettled(path);
+    await writeFile(path, "whole");
+    await settled;
+    expect(Date.now() - (await stat(path)).mtimeMs).toBeGreaterThanOrEqual(50);
+  });
+
+  it.each([
+    ["that nobody has written to for long", -60_000],
+    ["of the future", 60_000],
+  ])("%s is not waited for", async (_what, offsetMs) => {
+    await writeFile(path, "whole");
+    const at = new Date(Date.now() + offsetMs);
+    await utimes(path, at, at);
+    const startedAt = performance.now();
+    await whenSettled(path);
+    expect(performance.now() - startedAt).toBeLessThan(900);
+  });
+
+  it("that is not there is an error", async () => {
+    await expect(whenSettled(join(folder, "none"))).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("a watch", () => {
+  it("reports what is written in many steps together, and nothing after its end", async () => {
+    await writeFile(path, "");
+    let changes = 0;
+    const stop = await watchPath(path, () => changes++);
+    for (let step = 0; step < 20; step++) await writeFile(path, `${step}`, { flag: "a" });
+    await eventually(() => changes > 0, { within: 5_000, what: "a change" });
+    const reported = changes;
+    expect(reported).toBeLessThan(5);
+    stop();
+    await writeFile(path, "after the end");
+    await whenSettled(path);
+    expect(changes).toBe(reported);
+  });
+
+  it("of what is not there is an error", async () => {
+    await expect(watchPath(join(folder, "none"), () => {})).rejects.toThrow("ENOENT");
+  });
+});

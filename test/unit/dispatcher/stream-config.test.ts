@@ -1,0 +1,183 @@
+import { describe, expect, it } from "vitest";
+import { parseChannel } from "../../../src/api/parse-channel.ts";
+import type { StreamSettings } from "../../../src/api/settings.ts";
+import { streamChanges, streamConfigFor } from "../../../src/dispatcher/stream-config.ts";
+import type { StreamInfo } from "../../../src/nats/jetstream.ts";
+import { aChannel } from "../../support/channels-file.ts";
+
+const SECOND_NS = 1_000_000_000;
+
+function settings(config: Record<string, unknown> = {}): StreamSettings {
+  const parsed = parseChannel(aChannel({ name: "a", spec: { stream: { config } } }), {
+    jetstream: { subjectPrefix: "", streamPrefix: "" },
+  });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.refusals));
+  return parsed.channel.stream;
+}
+
+const wanted = (config: Record<string, unknown> = {}) => streamConfigFor(settings(config));
+
+/** A stream as the server tells of it: as a channel would have it, and something else. */
+function aStream(
+  config: Record<string, unknown> = {},
+  state: Record<string, unknown> = {},
+): StreamInfo {
+  const oldest = new Date(Date.now() - 3_600_000).toISOString();
+  return {
+    config: { ...wanted(), ...config },
+    state: { messages: 0, bytes: 0, first_ts: oldest, ...state },
+  } as unknown as StreamInfo;
+}
+
+const full = { messages: 10, bytes: 5_000 };
+
+function changes(info: StreamInfo, config: Record<string, unknown>, mayDrop = false) {
+  return streamChanges(info, wanted(config), mayDrop).map(({ field, obstacle }) => [
+    field,
+    obstacle,
+  ]);
+}
+
+describe("the configuration of a stream", () => {
+  it("has the server's defaults in words where the channel says nothing, so that a change shows", () => {
+    expect(wanted()).toEqual({
+      name: "KN_DEFAULT__A",
+      subjects: ["default.a._knative"],
+      retention: "limits",
+      storage: "file",
+      discard: "old",
+      num_replicas: 1,
+      max_consumers: -1,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_msg_size: -1,
+      max_msgs_per_subject: -1,
+      max_age: 0,
+      duplicate_window: 120 * SECOND_NS,
+      deny_delete: false,
+      deny_purge: false,
+    });
+  });
+
+  it.each([
+    ["the window is the server's", {}, 120],
+    ["the window is what the channel says", { duplicateWindow: "7s" }, 7],
+    ["the window is no longer than the events live", { maxAge: "60s" }, 60],
+    ["the window is the server's for events that live longer", { maxAge: "1h" }, 120],
+    ["the window is the server's for events that live for ever", { maxAge: "0s" }, 120],
+  ])("%s", (_what, config, seconds) => {
+    expect(wanted(config).duplicate_window).toBe(seconds * SECOND_NS);
+  });
+
+  it("has whole nanoseconds", () => {
+    expect(wanted({ maxAge: "123.4567891s" }).max_age).toBe(123_456_789_100);
+    expect(Number.isInteger(wanted({ duplicateWindow: "100.0001ms" }).duplicate_window)).toBe(true);
+  });
+
+  it("has placement, mirror and sources only with what is said of them", () => {
+    expect(wanted({ placement: { tags: ["ssd"] } }).placement).toEqual({ tags: ["ssd"] });
+    expect(wanted({ placement: { cluster: "east" } }).placement).toEqual({ cluster: "east" });
+    const from = { name: "S", optStartSeq: "9", filterSubject: "s.>" };
+    const source = { name: "S", opt_start_seq: 9, filter_subject: "s.>" };
+    expect(wanted({ sources: [from] }).sources).toEqual([source]);
+    expect(wanted({ mirror: from })).toMatchObject({ mirror: source, subjects: [] });
+  });
+});
+
+describe("what a stream has otherwise than its channel", () => {
+  it("is nothing when only the order, or what the server adds, differs", () => {
+    const info = aStream({
+      subjects: ["b", "default.a._knative"],
+      placement: { cluster: "", tags: ["ssd"] },
+      compression: "none",
+      sources: [],
+      metadata: { "_nats.ver": "2.15.2" },
+    });
+    expect(changes(info, { additionalSubjects: ["b"] })).toEqual([]);
+    expect(
+      changes(aStream({ subjects: undefined, mirror: { name: "S" } }), { mirror: { name: "S" } }),
+    ).toEqual([]);
+  });
+
+  it("carries path and both values", () => {
+    expect(streamChanges(aStream({ max_msgs: 5 }), wanted({ maxMsgs: 0 }), false)).toEqual([
+      {
+        field: "max_msgs",
+        path: "spec.stream.config.maxMsgs",
+        from: 5,
+        to: -1,
+        obstacle: undefined,
+      },
+    ]);
+  });
+
+  it.each([
+    ["storage", { storage: "memory" }, {}, "storage"],
+    ["a mirror of another", { mirror: { name: "S" } }, { mirror: { name: "T" } }, "mirror"],
+    ["deny_delete taken back", { deny_delete: true }, {}, "deny_delete"],
+    ["retention from Work", { retention: "workqueue" }, {}, "retention"],
+    ["retention to Work", {}, { retention: "Work" }, "retention"],
+  ])("cannot be carried out for %s, with or without leave to drop", (_what, is, config, field) => {
+    for (const mayDrop of [false, true]) {
+      expect(changes(aStream(is, full), config, mayDrop)).toContainEqual([
+        field,
+        expect.stringMatching(/^NATS cannot/),
+      ]);
+    }
+  });
+});
+
+describe("a change that would drop stored events", () => {
+  const rows: [
+    what: string,
+    is: Record<string, unknown>,
+    config: Record<string, unknown>,
+    reason: RegExp,
+  ][] = [
+    ["retention to Interest", {}, { retention: "Interest" }, /every subscriber has acknowledged$/],
+    ["maxMsgs", {}, { maxMsgs: 9 }, /the stream has 10 events$/],
+    ["maxBytes", {}, { maxBytes: 4_999 }, /the stream has 5000 bytes$/],
+    ["maxMsgsPerSubject", {}, { maxMsgsPerSubject: 9 }, /the stream has 10 events$/],
+    ["maxAge", {}, { maxAge: "59m" }, /the oldest is of 20/],
+    ["discard", { discard: "new", max_msgs: 5 }, { maxMsgs: 5 }, /the stream has 10 events$/],
+  ];
+
+  it.each(rows)("by %s is not tried", (_what, is, config, reason) => {
+    expect(changes(aStream(is, full), config)).toContainEqual([
+      expect.any(String),
+      expect.stringMatching(reason),
+    ]);
+  });
+
+  it.each(rows)("by %s is tried when the channel allows it", (_what, is, config) => {
+    for (const [, obstacle] of changes(aStream(is, full), config, true)) {
+      expect(obstacle).toBeUndefined();
+    }
+  });
+
+  it.each(rows)("by %s is tried while the stream is empty", (_what, is, config) => {
+    for (const [, obstacle] of changes(aStream(is), config)) expect(obstacle).toBeUndefined();
+  });
+});
+
+describe("a change that drops nothing", () => {
+  it.each([
+    ["maxMsgs of as many as there are", {}, { maxMsgs: 10 }],
+    ["maxMsgs to no maximum", { max_msgs: 20 }, { maxMsgs: 0 }],
+    ["maxBytes of as many as there are", {}, { maxBytes: 5_000 }],
+    ["maxAge above the oldest", {}, { maxAge: "61m" }],
+    ["maxAge to no maximum", { max_age: 3_600 * SECOND_NS }, { maxAge: "0s" }],
+    ["maxMsgSize, which counts for new events", {}, { maxMsgSize: 1 }],
+    ["retention to Limits", { retention: "interest" }, {}],
+    [
+      "maxMsgs of a stream that refuses new events",
+      { discard: "new" },
+      { discard: "New", maxMsgs: 1 },
+    ],
+    ["discard to New", {}, { discard: "New" }],
+  ])("is tried: %s", (_what, is, config) => {
+    const found = changes(aStream(is, full), config);
+    expect(found.length).toBeGreaterThan(0);
+    for (const [, obstacle] of found) expect(obstacle).toBeUndefined();
+  });
+});
