@@ -1,27 +1,19 @@
 import { z } from "zod";
 import { alternatives } from "./faults.ts";
-import { textThat, withRule } from "./fields.ts";
+import { CaCertificates, textThat, withRule } from "./fields.ts";
 
 /**
- * How to log in to NATS: each way names a Secret and the keys in it. Values are never in our objects, only their places; faults do not
- * repeat what they found, since a password may have been put there by mistake.
+ * How to log in to NATS, as it is written: each way names a Secret and the keys in it. Values are never in our objects, only their places;
+ * faults do not repeat what they found, since a password may have been put there by mistake.
  */
 
 const WAYS = ["credentialFile", "usernamePassword", "token", "nKey"] as const;
 
-/** The name of a Secret. It becomes a folder's name, so it cannot lead anywhere else. */
-export const SecretName = textThat((text) =>
-  text.length <= 253 &&
-  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text)
-    ? undefined
-    : `a Secret's name (a-z, 0-9, "-" and ".", at most 253 characters) expected`,
-);
-
-const SecretKey = textThat((text) =>
-  text.length <= 253 && /^[-._a-zA-Z0-9]+$/.test(text) && !text.startsWith("..") && text !== "."
-    ? undefined
-    : `a key of a Secret (letters, digits, "-", "_" and ".") expected`,
-);
+// The names become folders' and files' names, so they must not lead anywhere else.
+const SecretName = nameOf("Secret");
+const ConfigMapName = nameOf("ConfigMap");
+const SecretKey = keyOf("Secret");
+const ConfigMapKey = keyOf("ConfigMap");
 
 const CREDENTIAL_FILE = { secretName: SecretName, key: SecretKey.default("nats.creds") };
 const TOKEN = { secretName: SecretName, key: SecretKey.default("token") };
@@ -41,10 +33,9 @@ export const NatsAuth = withRule(
   }),
   (auth, addFault) => {
     const given = waysIn(auth);
-    if (given.length > 1) addFault([], `one way to log in expected, got ${and(given)}`);
+    if (given.length > 1) addFault([], `one way to log in expected, got ${given.join(" and ")}`);
   },
 );
-export type NatsAuth = z.infer<typeof NatsAuth>;
 
 /** Says how one channel logs in, where it does so by itself: exactly one way. Unknown fields pass, as everywhere in a channel. */
 export const ChannelAuth = withRule(
@@ -56,15 +47,59 @@ export const ChannelAuth = withRule(
   }),
   (auth, addFault) => {
     const given = waysIn(auth);
-    if (given.length > 1) addFault([], `one way to log in expected, got ${and(given)}`);
+    if (given.length > 1) addFault([], `one way to log in expected, got ${given.join(" and ")}`);
     if (given.length === 0) addFault([], `one of ${alternatives(WAYS)} is required`);
   },
 );
 
-function waysIn(auth: Readonly<Record<string, unknown>>): string[] {
-  return WAYS.filter((way) => auth[way] !== undefined);
+const TLS_FIELDS = {
+  secretName: SecretName.optional(),
+  caSecret: z.strictObject({ secretName: SecretName, key: SecretKey.default("ca.crt") }).optional(),
+  caConfigMap: z
+    .strictObject({ name: ConfigMapName, key: ConfigMapKey.default("ca.crt") })
+    .optional(),
+  caBundle: textThat((text) =>
+    CaCertificates.safeParse(decoded(text)).success && decoded(text) !== ""
+      ? undefined
+      : "certificates in PEM form, in base64, expected",
+  ).optional(),
+};
+
+/** Says how a dispatcher and its server know each other. Nothing in it is a fault: it could look as if a server were verified by our CA. */
+export const NatsTls = withRule(z.strictObject(TLS_FIELDS), (tls, addFault) => {
+  const fields = Object.keys(TLS_FIELDS);
+  // A field that is not known is a fault by itself.
+  if (Object.keys(tls).length === 0) addFault([], `one of ${alternatives(fields)} is required`);
+});
+
+/** Lists the ways to log in that an `auth` has, sound or not. */
+export function waysIn(auth: unknown): string[] {
+  if (typeof auth !== "object" || auth === null) return [];
+  return WAYS.filter((way) => (auth as Readonly<Record<string, unknown>>)[way] !== undefined);
 }
 
-function and(words: readonly string[]): string {
-  return words.join(" and ");
+function nameOf(kind: string) {
+  return textThat((text) =>
+    text.length <= 253 &&
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text)
+      ? undefined
+      : `a ${kind}'s name (a-z, 0-9, "-" and ".", at most 253 characters) expected`,
+  );
+}
+
+function keyOf(kind: string) {
+  return textThat((text) =>
+    text.length <= 253 && /^[-._a-zA-Z0-9]+$/.test(text) && !text.startsWith("..") && text !== "."
+      ? undefined
+      : `a key of a ${kind} (letters, digits, "-", "_" and ".") expected`,
+  );
+}
+
+function decoded(base64: string): string {
+  try {
+    return atob(base64);
+  } catch {
+    // Not base64 is no certificate either.
+    return "";
+  }
 }

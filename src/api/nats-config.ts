@@ -1,22 +1,27 @@
 import { z } from "zod";
-import { NatsAuth, SecretName } from "./auth.ts";
+import { NatsAuth, NatsTls, waysIn } from "./auth.ts";
 import { parseIsoDuration } from "./duration.ts";
 import { faultsOf, sentenceFor, shown } from "./faults.ts";
 import { isoDuration, isoMsOrZero, textThat, withRule } from "./fields.ts";
+import { translateGoShape } from "./go-nats-config.ts";
+import { compileAuth, compileTls, type NatsLogin } from "./login.ts";
 import { parseQuantity } from "./quantity.ts";
 import { isLiteralSubject, isStreamName } from "./subjects.ts";
 import { withoutNulls } from "./without-nulls.ts";
 
 /**
  * The dispatcher's configuration file, `eventing-jetstream`: how it reaches NATS and how it works. It is ours alone, so an unknown key is
- * a typo and a fault. Durations in it are ISO 8601, sizes Kubernetes quantities of bytes; defaults and bounds are in the schema.
+ * a typo and a fault; only what the Go implementation's file has is understood too (go-nats-config.ts). Durations in it are ISO 8601,
+ * sizes Kubernetes quantities of bytes; defaults and bounds are in the schema.
  */
 
-/** Is how a dispatcher reaches NATS and works. `auth` and `tls` name Secrets; `servers` is undefined where the file names none. */
-export interface NatsConfig {
+/**
+ * Is how a dispatcher reaches NATS and works. `auth` and `tls` name Secrets and ConfigMaps in the dispatcher's namespace; `servers` is
+ * undefined where the file names none; `warnings` are sentences for the log about what should be written in another way.
+ */
+export interface NatsConfig extends NatsLogin {
   servers: string[] | undefined;
-  auth: NatsAuth | undefined;
-  tls: { secretName: string } | undefined;
+  warnings: string[];
   jetstream: { domain: string; subjectPrefix: string; streamPrefix: string };
   dispatch: DispatchSettings;
 }
@@ -97,37 +102,48 @@ const DispatchFile = withRule(
   },
 );
 
-const NatsConfigFile = z.strictObject({
-  url: Servers.optional(),
-  auth: NatsAuth.optional(),
-  tls: z.strictObject({ secretName: SecretName }).optional(),
-  jetstream: z
-    .strictObject({
-      domain: Domain.default(""),
-      subjectPrefix: SubjectPrefix.default(""),
-      streamPrefix: StreamPrefix.default(""),
-    })
-    .prefault({}),
-  dispatch: DispatchFile.prefault({}),
-});
+const NatsConfigFile = withRule(
+  z.strictObject({
+    url: Servers.optional(),
+    auth: NatsAuth.optional(),
+    tls: NatsTls.optional(),
+    jetstream: z
+      .strictObject({
+        domain: Domain.default(""),
+        subjectPrefix: SubjectPrefix.default(""),
+        streamPrefix: StreamPrefix.default(""),
+      })
+      .prefault({}),
+    dispatch: DispatchFile.prefault({}),
+  }),
+  ({ url, auth }, addFault) => {
+    const [way] = waysIn(auth);
+    // Which of them the server would look at is nothing to rely on.
+    if (way !== undefined && typeof url === "string" && url.includes("@")) {
+      addFault(["auth"], `one way to log in expected, got ${way} and a login in url`);
+    }
+  },
+);
 
 /**
  * Parses the file's content (parsed YAML; an empty file means every default) into frozen settings. Throws one error that lists
- * every fault with its path, and for an unknown key the allowed ones. Values that could be secret are not repeated.
+ * every fault with its path as it is in the file, and for an unknown key the allowed ones. Values that could be secret are not repeated.
  */
 export function parseNatsConfig(value: unknown): NatsConfig {
-  const parsed = NatsConfigFile.safeParse(withoutNulls(value) ?? {}, { error: sentenceFor });
+  const translation = translateGoShape(withoutNulls(value) ?? {});
+  const parsed = NatsConfigFile.safeParse(translation.value, { error: sentenceFor });
   if (!parsed.success) {
     const lines = faultsOf(parsed.error).map(
-      ({ path, reason }) => `\n  ${path || "(file)"}: ${reason}`,
+      ({ path, reason }) => `\n  ${translation.pathGiven(path) || "(file)"}: ${reason}`,
     );
     throw new Error(`the NATS configuration is not valid:${lines.join("")}`);
   }
   const { url, auth, tls, jetstream, dispatch } = parsed.data;
   return frozen({
     servers: url === undefined ? undefined : serversOf(url),
-    auth: auth === undefined || Object.keys(auth).length === 0 ? undefined : auth,
-    tls,
+    auth: compileAuth(auth),
+    tls: compileTls(tls),
+    warnings: translation.warnings,
     jetstream,
     dispatch: compileDispatch(dispatch),
   });

@@ -3,6 +3,7 @@ import { ChannelSpec, NatsJetStreamChannel } from "./channel.ts";
 import { compileConsumer } from "./compile-consumer.ts";
 import { compileStream } from "./compile-stream.ts";
 import { type Fault, faultsOf, sentenceFor } from "./faults.ts";
+import { compileAuth } from "./login.ts";
 import { subjectFor } from "./names.ts";
 import { parseSubscribers } from "./parse-subscribers.ts";
 import type {
@@ -91,6 +92,7 @@ function compileChannel(
   naming: JetStreamNaming,
 ): Omit<ChannelSettings, "subscribers"> {
   const { namespace, name } = metadata;
+  const auth = compileAuth(spec?.auth);
   return {
     key: `${namespace}/${name}`,
     namespace,
@@ -98,6 +100,7 @@ function compileChannel(
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
     annotations: metadata.annotations ?? {},
+    login: auth === undefined ? undefined : { auth, tls: undefined },
     stream: compileStream({ namespace, name }, spec?.stream ?? {}, naming),
     consumer: compileConsumer(spec?.consumerConfigTemplate ?? {}),
   };

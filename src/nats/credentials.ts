@@ -1,0 +1,113 @@
+/*
+ * Logging in: turns the places of a login into what the client wants for one attempt to connect.
+ *
+ * The connection calls loginOptions before each attempt, so that a file that was mended or
+ * replaced counts at the next one. watchLogin tells when to leave a connection that is still good
+ * for one with the new files. Values are read here and handed to the client; they are never kept,
+ * logged, or part of an error.
+ */
+import { X509Certificate } from "node:crypto";
+import {
+  type ConnectionOptions,
+  jwtAuthenticator,
+  nkeyAuthenticator,
+  tokenAuthenticator,
+  usernamePasswordAuthenticator,
+} from "@nats-io/transport-node";
+import type { LoginAuth, NatsLogin, SecretEntry } from "../api/login.ts";
+import { connectFailure } from "./connect-failure.ts";
+import type { SecretFolder } from "./secrets.ts";
+import { readTls } from "./tls-files.ts";
+import { parseUserCredentials, parseUserSeed } from "./user-key.ts";
+
+/** The part of the client's connection options that a login gives; what the login does not say is absent. */
+export type LoginOptions = Pick<ConnectionOptions, "authenticator" | "tls">;
+
+/**
+ * Reads the files of a login, as they are now, into connection options. Throws an error whose
+ * sentence names the Secret and the key at fault and what is expected there.
+ */
+export async function loginOptions(
+  { auth, tls }: NatsLogin,
+  secrets: SecretFolder,
+): Promise<LoginOptions> {
+  const options: LoginOptions = {};
+  if (auth !== undefined) options.authenticator = await authenticatorFor(auth, secrets);
+  if (tls !== undefined) options.tls = { ...(await readTls(tls, secrets)) };
+  return options;
+}
+
+/**
+ * Says why an attempt to connect has failed, after `loginOptions` was fine. A server does not say
+ * that a user JWT or a certificate has expired; where ours has, by our clock, that is added.
+ */
+export async function explainFailure(
+  error: unknown,
+  login: NatsLogin,
+  secrets: SecretFolder,
+): Promise<string> {
+  // A file that has gone meanwhile is what the next attempt will report.
+  const expired = await expiryOf(login, secrets).catch(() => undefined);
+  return expired === undefined ? connectFailure(error) : `${connectFailure(error)}; ${expired}`;
+}
+
+async function expiryOf(login: NatsLogin, secrets: SecretFolder): Promise<string | undefined> {
+  const { auth, tls } = login;
+  const now = Date.now();
+  if (auth !== undefined && "credentialFile" in auth) {
+    const { secret } = auth.credentialFile;
+    const { expiresAtMs = Infinity } = await parsed(secret, secrets, parseUserCredentials);
+    if (expiresAtMs <= now) {
+      const place = secrets.describe(secret.secretName, secret.key);
+      return `the user JWT in ${place} expired at ${new Date(expiresAtMs).toISOString()}`;
+    }
+  }
+  if (tls?.secretName === undefined) return undefined;
+  const { cert } = await readTls(tls, secrets);
+  if (cert === undefined) return undefined;
+  const expiresAt = new X509Certificate(cert).validToDate;
+  if (expiresAt.getTime() > now) return undefined;
+  const place = secrets.describe(tls.secretName, "tls.crt");
+  return `the certificate in ${place} expired at ${expiresAt.toISOString()}`;
+}
+
+async function authenticatorFor(auth: LoginAuth, secrets: SecretFolder) {
+  if ("credentialFile" in auth) {
+    // The client's own parser of such files takes neither CRLF nor a missing last line end.
+    const { jwt, seed } = await parsed(auth.credentialFile.secret, secrets, parseUserCredentials);
+    return jwtAuthenticator(jwt, seed);
+  }
+  if ("nKey" in auth)
+    return nkeyAuthenticator(await parsed(auth.nKey.secret, secrets, parseUserSeed));
+  if ("token" in auth) return tokenAuthenticator(await parsed(auth.token.secret, secrets, word));
+  const { secretName, usernameKey, passwordKey } = auth.usernamePassword.secret;
+  return usernamePasswordAuthenticator(
+    await parsed({ secretName, key: usernameKey }, secrets, word),
+    await parsed({ secretName, key: passwordKey }, secrets, word),
+  );
+}
+
+async function parsed<T>(
+  { secretName, key }: SecretEntry,
+  secrets: SecretFolder,
+  parse: (text: string, place: string) => T,
+): Promise<T> {
+  const place = secrets.describe(secretName, key);
+  return parse(textOf(await secrets.read(secretName, key), place), place);
+}
+
+function textOf(bytes: Buffer, place: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new Error(`${place} is not text in UTF-8`, { cause: error });
+  }
+}
+
+/** Reads a value of one line; editors and `echo` put a line end behind it that nobody means. */
+function word(text: string, place: string): string {
+  const value = text.replace(/\r?\n$/, "");
+  if (value === "") throw new Error(`${place} is empty`);
+  if (/[\r\n]/.test(value)) throw new Error(`${place} has more than one line`);
+  return value;
+}

@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { connectFailure } from "../../../src/nats/connect-failure.ts";
+
+const unsigned = "no authority that is trusted has signed the server's certificate";
+const refused = "the server has refused our TLS certificate, or the lack of one";
+
+it.each([
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", `${unsigned} (tls, DEPTH_ZERO_SELF_SIGNED_CERT)`],
+  ["SELF_SIGNED_CERT_IN_CHAIN", `${unsigned} (tls, SELF_SIGNED_CERT_IN_CHAIN)`],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", `${unsigned} (tls, UNABLE_TO_VERIFY_LEAF_SIGNATURE)`],
+  ["CERT_HAS_EXPIRED", "the server's certificate has expired (CERT_HAS_EXPIRED)"],
+  ["CERT_NOT_YET_VALID", "the server's certificate is not yet valid (CERT_NOT_YET_VALID)"],
+  [
+    "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    `${refused} (tls.secretName, ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED)`,
+  ],
+  ["ECONNREFUSED", "as it was: because"],
+])("puts %s into words", (code, sentence) => {
+  const error = Object.assign(new Error("as it was", { cause: new Error("because") }), { code });
+  expect(connectFailure(error)).toBe(sentence);
+});
+
+it("leaves what has no code as it is", () => {
+  expect(connectFailure(new Error("authorization violation"))).toBe("authorization violation");
+});
