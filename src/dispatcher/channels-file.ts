@@ -13,8 +13,9 @@ import { parseChannel } from "../api/parse-channel.ts";
 import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { watchPaths } from "../runtime/watch-paths.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import { watchPath, whenSettled } from "./path-watch.ts";
+import { whenSettled } from "./settled-file.ts";
 
 /** One object of a file. */
 interface Entry {
@@ -62,12 +63,13 @@ export class ChannelsFile implements ChannelSource {
   /** Reads for the first time and watches from then on. Throws when there is no such file or folder. */
   async start(): Promise<void> {
     try {
-      this.#stopWatching = await watchPath(this.#path, () => this.#changed());
+      await stat(this.#path);
     } catch (error) {
       throw new Error(`cannot read the channels at ${this.#path} (CHANNELS_PATH)`, {
         cause: error,
       });
     }
+    this.#stopWatching = watchPaths([this.#path], () => this.#changed());
     this.#changed();
     await this.#reading;
   }

@@ -2,8 +2,7 @@ import { mkdtemp, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { watchPath, whenSettled } from "../../../src/dispatcher/path-watch.ts";
-import { eventually } from "../../support/eventually.ts";
+import { whenSettled } from "../../../src/dispatcher/settled-file.ts";
 
 let folder: string;
 let path: string;
@@ -44,25 +43,5 @@ describe("a file", () => {
 
   it("that is not there is an error", async () => {
     await expect(whenSettled(join(folder, "none"))).rejects.toThrow("ENOENT");
-  });
-});
-
-describe("a watch", () => {
-  it("reports what is written in many steps together, and nothing after its end", async () => {
-    await writeFile(path, "");
-    let changes = 0;
-    const stop = await watchPath(path, () => changes++);
-    for (let step = 0; step < 20; step++) await writeFile(path, `${step}`, { flag: "a" });
-    await eventually(() => changes > 0, { within: 5_000, what: "a change" });
-    const reported = changes;
-    expect(reported).toBeLessThan(5);
-    stop();
-    await writeFile(path, "after the end");
-    await whenSettled(path);
-    expect(changes).toBe(reported);
-  });
-
-  it("of what is not there is an error", async () => {
-    await expect(watchPath(join(folder, "none"), () => {})).rejects.toThrow("ENOENT");
   });
 });
