@@ -23,6 +23,8 @@ const Environment = z.object({
   CLUSTER_ID: z.string().default("standalone"),
   CLUSTER_DOMAIN: z.string().default("cluster.local"),
   POD_NAME: z.string().optional(),
+  POD_NAMESPACE: z.string().default("default"),
+  SECRETS_PATH: z.string().default("/etc/jetstream-channel/secrets"),
 });
 
 /** The dispatcher's environment, checked; see the README's table. */
@@ -43,13 +45,6 @@ export type Configuration = NatsConfig & { servers: string[] };
 export async function readConfiguration(environment: Environment): Promise<Configuration> {
   const path = environment.NATS_CONFIG_PATH ?? DEFAULT_NATS_CONFIG_PATH;
   const config = parseConfiguration(await textOf(path, environment), path);
-  const { auth, tls } = config;
-  if (auth !== undefined || tls !== undefined) {
-    const field = auth === undefined ? "tls" : "auth";
-    throw new Error(
-      `${path}: ${field}: logging in with Secrets is not there yet; put user and password into the url`,
-    );
-  }
   const servers = serversIn(environment.NATS_URL) ?? config.servers ?? [DEFAULT_NATS_URL];
   return { ...config, servers };
 }

@@ -6,7 +6,9 @@ import { createWorkQueue, type WorkQueue } from "../kube/work-queue.ts";
 import { Acks } from "../nats/acks.ts";
 import { Connection } from "../nats/connection.ts";
 import { apiPrefixFor } from "../nats/jetstream.ts";
+import { loginFrom } from "../nats/login.ts";
 import { Publisher } from "../nats/publisher.ts";
+import { SecretFolder } from "../nats/secrets.ts";
 import { startAdminServer } from "../runtime/admin-server.ts";
 import type { ShutdownStep } from "../runtime/lifecycle.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -106,11 +108,15 @@ export async function startDispatcher(
 
 /** Makes the parts that know no channel. */
 function makeParts({ configuration, environment, log }: DispatcherOptions) {
-  const { dispatch } = configuration;
+  const { dispatch, auth, tls } = configuration;
+  const { SECRETS_PATH: root, POD_NAMESPACE: namespace } = environment;
+  const secrets = new SecretFolder({ root, namespace });
+  const hasLogin = auth !== undefined || tls !== undefined;
   const connection = new Connection({
     servers: configuration.servers,
     name: `jetstream-channel-dispatcher ${environment.POD_NAME ?? ""}`.trim(),
     log,
+    ...(hasLogin ? { login: loginFrom({ auth, tls }, secrets) } : {}),
   });
   return {
     connection,

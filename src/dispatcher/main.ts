@@ -31,6 +31,7 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     );
   }
   const configuration = await readConfiguration(environment);
+  for (const warning of configuration.warnings) log.warn({ warning }, "configuration works, but");
   const steps = await startDispatcher({
     environment,
     configuration,

@@ -1,6 +1,6 @@
 import type { Connection } from "../nats/connection.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import type { ServedChannel } from "./served-channel.ts";
+import { REFUSAL_REASONS, type ServedChannel } from "./served-channel.ts";
 
 /**
  * Makes the answer to `/readyz`. Ready means: connected to NATS, and every channel that was known at
@@ -21,12 +21,9 @@ export function readiness(deps: {
   const settle = (): string | undefined => {
     for (const key of atStart) {
       const status = served.get(key)?.status;
-      const isDecided =
-        status?.ready === true ||
-        status?.reason === "StreamOwnedByAnother" ||
-        status?.reason === "StreamRefused";
+      const isRefused = REFUSAL_REASONS.some((reason) => reason === status?.reason);
       // One that was deleted meanwhile is nobody's to wait for.
-      if (isDecided || source.get(key) === undefined) atStart.delete(key);
+      if (status?.ready === true || isRefused || source.get(key) === undefined) atStart.delete(key);
       else return `channel ${key}: ${status?.message ?? "not yet served"}`;
     }
     return undefined;

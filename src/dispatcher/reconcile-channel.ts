@@ -21,7 +21,8 @@ import type { ChannelSource } from "./channel-source.ts";
 import { removeChannelSeries } from "./dispatcher-metrics.ts";
 import { outcomeCounter, type Routes, unavailableRoute } from "./routes.ts";
 import { type SubscriberDeps, serveSubscriber } from "./serve-subscriber.ts";
-import type { ChannelStatus, ServedChannel } from "./served-channel.ts";
+import type { ChannelStatus, RefusalReason, ServedChannel } from "./served-channel.ts";
+import { specNotes } from "./spec-notes.ts";
 import { deleteStream, type EnsuredStream, ensureStream } from "./stream.ts";
 import { dropVanished } from "./vanished-subscribers.ts";
 
@@ -49,6 +50,13 @@ export interface ChannelReconciler {
 
 /** When to look again at what others can change: whose a stream is, what a server takes, whether a subscriber is gone. */
 const LOOK_AGAIN_MS = 15_000;
+
+/** A channel that asks for an account of its own must not end up in the dispatcher's. */
+const LOGIN_REFUSAL = {
+  reason: "AuthNotSupported",
+  message:
+    "spec.auth: a login of a channel's own is not there yet; leave it out to use the dispatcher's",
+} as const;
 
 /** Makes flow 1; see the head of this file. */
 export function channelReconciler(deps: ChannelReconcilerDeps): ChannelReconciler {
@@ -86,13 +94,14 @@ async function reconcileChannel(
   served.set(channel.key, state);
   if (state.channel.stream.name !== channel.stream.name) await leaveStream(state, deps);
   state.channel = channel;
+  if (channel.login !== undefined) return await refused(state, LOGIN_REFUSAL, deps);
   const jsm = await jetstream(deps.connection, deps.domain);
   const context = { jsm, clusterId: deps.clusterId, log: deps.log };
 
   const stream = await ensureStream(channel, context);
   if (!stream.ok) return await refused(state, stream, deps);
 
-  const status = statusFor(stream);
+  const status = statusFor(stream, channel);
   const { faults, isRefused } = await serveSubscribers(status, {
     stream: stream.info,
     served: state,
@@ -146,12 +155,15 @@ function statusWithout(reason: string, message: string): ChannelStatus {
   return { ready: false, reason, message, unapplied: [], subscribers: new Map() };
 }
 
-function statusFor(stream: Extract<EnsuredStream, { ok: true }>): ChannelStatus {
+function statusFor(
+  stream: Extract<EnsuredStream, { ok: true }>,
+  channel: ChannelSettings,
+): ChannelStatus {
   const { name, subjects, storage, num_replicas: replicas, retention } = stream.info.config;
   return {
     ready: true,
     stream: { name, subjects: subjects ?? [], storage, replicas, retention, origin: stream.origin },
-    unapplied: [...stream.unapplied],
+    unapplied: [...specNotes(channel), ...stream.unapplied],
     subscribers: new Map(),
   };
 }
@@ -159,11 +171,11 @@ function statusFor(stream: Extract<EnsuredStream, { ok: true }>): ChannelStatus 
 /** The channel cannot have its stream: it takes and delivers nothing, and says why. */
 async function refused(
   state: ServedChannel,
-  stream: Extract<EnsuredStream, { ok: false }>,
+  refusal: { reason: RefusalReason; message: string },
   deps: ChannelReconcilerDeps,
 ): Promise<WorkResult> {
   const { key } = state.channel;
-  const { reason, message } = stream;
+  const { reason, message } = refusal;
   if (state.status.message !== message) {
     deps.log.error({ channel: key, reason, message }, "channel cannot be served");
   }

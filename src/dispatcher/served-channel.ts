@@ -21,6 +21,14 @@ export interface ServedSubscriber {
   stats: DeliveryStats;
 }
 
+/** Why a channel is not served for as long as nobody changes something. */
+export const REFUSAL_REASONS = [
+  "StreamOwnedByAnother",
+  "StreamRefused",
+  "AuthNotSupported",
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
 /** A channel's state for people and programs: `/channels`, and in a cluster the object's status. */
 export interface ChannelStatus {
   ready: boolean;

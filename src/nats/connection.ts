@@ -6,12 +6,17 @@
  * client's own reconnect is not used: it waits behind unsent bytes while a server is frozen, and it
  * drops what was published meanwhile without a word (docs/adr/0006-own-reconnect.md).
  *
+ * A login whose files change gets a new connection before the old one is left, so that nothing stands
+ * still for it; with files that do not work the old connection stays.
+ *
  * This file does not know what is published or pulled, and never waits for an answer.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { Login } from "./login.ts";
+import { type Opened, openConnection } from "./open-connection.ts";
 import { serverOptionsFor } from "./servers.ts";
 
 export type { NatsConnection } from "@nats-io/transport-node";
@@ -36,10 +41,6 @@ export interface ConnectionState {
   lastError: string | undefined;
 }
 
-/** Times that fit a data plane: a frozen server is noticed within about six seconds. */
-const PING_INTERVAL_MS = 2_000;
-const MAX_PINGS_OUT = 2;
-const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
 
@@ -52,6 +53,11 @@ export class Connection {
   readonly #closing = new AbortController();
   /** Addresses that the cluster told us of, tried after the configured ones. */
   #discovered: string[] = [];
+  readonly #login: Login | undefined;
+  #unwatchLogin: (() => void) | undefined;
+  /** Ends the wait before the next attempt. */
+  #hurry = new AbortController();
+  #renewing: Promise<void> = Promise.resolve();
   #nc: NatsConnection | undefined;
   #lastMaxPayload = 1_048_576;
   #attempts = 0;
@@ -63,8 +69,9 @@ export class Connection {
     lastError: undefined,
   };
 
-  constructor(options: { servers: string[]; name: string; log: Logger }) {
+  constructor(options: { servers: string[]; name: string; log: Logger; login?: Login }) {
     this.#servers = options.servers;
+    this.#login = options.login;
     this.#name = options.name;
     this.#log = options.log;
     // Faults are found at once, not at the first attempt to connect.
@@ -73,6 +80,9 @@ export class Connection {
 
   /** Begins to connect, and goes on for ever; a server that is away is waited for. */
   start(): void {
+    this.#unwatchLogin = this.#login?.watch(() => {
+      this.#renewing = this.#renewing.then(() => this.#renew());
+    });
     void this.#connect();
   }
 
@@ -100,6 +110,8 @@ export class Connection {
   /** Sends what is written, unsubscribes, and ends. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#hurry.abort();
+    this.#unwatchLogin?.();
     const nc = this.#nc;
     this.#nc = undefined;
     this.#state = { ...this.#state, state: "closed" };
@@ -111,31 +123,49 @@ export class Connection {
 
   async #connect(): Promise<void> {
     while (!this.#closing.signal.aborted) {
-      try {
-        const nc = await connect({
-          ...serverOptionsFor([...this.#servers, ...this.#discovered]),
-          name: this.#name,
-          reconnect: false,
-          timeout: CONNECT_TIMEOUT_MS,
-          pingInterval: PING_INTERVAL_MS,
-          maxPingOut: MAX_PINGS_OUT,
-          noAsyncTraces: true,
-        });
-        if (this.#closing.signal.aborted) return await nc.close();
-        this.#connected(nc);
+      const opened = await this.#open();
+      if ("nc" in opened) {
+        if (this.#closing.signal.aborted) await opened.nc.close();
+        else this.#connected(opened.nc);
         return;
-      } catch (error) {
-        const message = errorMessage(error);
-        if (message !== this.#state.lastError) {
-          this.#log.warn(
-            { servers: this.#publicServers(), error: message },
-            "cannot connect to nats, trying again",
-          );
-        }
-        this.#state = { ...this.#state, lastError: message };
-        await this.#wait();
       }
+      const { failed } = opened;
+      if (failed !== this.#state.lastError) {
+        const { servers } = serverOptionsFor(this.#servers);
+        this.#log.warn({ servers, error: failed }, "cannot connect to nats, trying again");
+      }
+      this.#state = { ...this.#state, lastError: failed };
+      await this.#wait();
     }
+  }
+
+  #open(): Promise<Opened> {
+    return openConnection({
+      servers: this.#servers,
+      discovered: this.#discovered,
+      name: this.#name,
+      login: this.#login,
+    });
+  }
+
+  /** Goes over to a connection with the newest files of the login; the old one serves until then. */
+  async #renew(): Promise<void> {
+    const old = this.#nc;
+    if (old === undefined) return this.#hurry.abort();
+    const opened = await this.#open();
+    if ("failed" in opened) {
+      const { failed: error } = opened;
+      this.#log.error({ error }, "changed login to nats does not work, keeping the connection");
+      return;
+    }
+    if (this.#closing.signal.aborted || this.#nc !== old) return await opened.nc.close();
+    this.#log.info("login to nats changed, going over to a new connection");
+    this.#nc = undefined;
+    for (const listener of this.#listeners) listener.disconnected?.();
+    this.#connected(opened.nc);
+    await old.drain().catch((error: unknown) => {
+      this.#log.debug({ error }, "old connection was lost while it was drained");
+    });
   }
 
   #connected(nc: NatsConnection): void {
@@ -200,11 +230,7 @@ export class Connection {
     );
     this.#attempts += 1;
     const waitMs = ceilingMs / 2 + (Math.random() * ceilingMs) / 2;
-    // Closing ends the wait early.
-    await sleep(waitMs, undefined, { signal: this.#closing.signal }).catch(() => undefined);
-  }
-
-  #publicServers(): string[] {
-    return serverOptionsFor(this.#servers).servers;
+    this.#hurry = new AbortController();
+    await sleep(waitMs, undefined, { signal: this.#hurry.signal }).catch(() => undefined);
   }
 }

@@ -23,6 +23,10 @@ export interface DataPlaneOptions {
   dispatch?: Record<string, unknown>;
   /** Its `jetstream` part. */
   jetstream?: Record<string, unknown>;
+  /** Its further parts: `auth`, `tls`. */
+  login?: Record<string, unknown>;
+  /** How the test's own connection logs in. */
+  user?: { user: string; pass: string };
   /** A nats-server that the test has started itself, and stops itself. */
   nats?: NatsServer;
   env?: Record<string, string>;
@@ -53,8 +57,9 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   const folder = await mkdtemp(join(tmpdir(), "jetstream-channel-test-"));
   const channelsPath = join(folder, "channels.yaml");
   const configPath = join(folder, "eventing-jetstream.yaml");
-  const { jetstream = {}, dispatch } = options;
-  await writeFile(configPath, dump({ dispatch: { ...QUICK, ...dispatch }, jetstream }));
+  const { jetstream = {}, dispatch, login, user } = options;
+  const config = { ...login, dispatch: { ...QUICK, ...dispatch }, jetstream };
+  await writeFile(configPath, dump(config));
   await writeChannels(channelsPath, options.channels);
   const nats = options.nats ?? (await startNatsServer());
   const start = () =>
@@ -73,7 +78,12 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
     throw error;
   });
   const clients: CloudEventClient[] = [];
-  const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const nc = await connect({
+    servers: nats.url,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 50,
+    ...user,
+  });
   return {
     nats,
     channelsPath,

@@ -1,0 +1,73 @@
+import type { ConnectionOptions } from "node:tls";
+import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import { errorMessage } from "../runtime/errors.ts";
+import { connectFailure } from "./connect-failure.ts";
+import type { LoginOptions } from "./credentials.ts";
+import type { Login } from "./login.ts";
+import { serverIdentityCheck } from "./server-identity.ts";
+import { type ServerOptions, serverOptionsFor } from "./servers.ts";
+
+/** Times that fit a data plane: a frozen server is noticed within about six seconds. */
+const PING_INTERVAL_MS = 2_000;
+const MAX_PINGS_OUT = 2;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A connection, or why there is none, as a sentence. */
+export type Opened = { nc: NatsConnection } | { failed: string };
+
+/**
+ * Tries to open a connection to one of the servers, with the login's files as they are now.
+ * `discovered` are servers that the cluster told of, which are tried after the configured ones.
+ */
+export async function openConnection(options: {
+  servers: string[];
+  discovered: string[];
+  name: string;
+  login: Login | undefined;
+}): Promise<Opened> {
+  const { servers, login } = options;
+  let read: LoginOptions;
+  try {
+    read = (await login?.options()) ?? {};
+  } catch (error) {
+    return { failed: errorMessage(error) };
+  }
+  try {
+    const nc = await connect({
+      ...loggedIn(serverOptionsFor([...servers, ...options.discovered]), read, servers),
+      name: options.name,
+      reconnect: false,
+      timeout: CONNECT_TIMEOUT_MS,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: MAX_PINGS_OUT,
+      noAsyncTraces: true,
+    });
+    return { nc };
+  } catch (error) {
+    return { failed: (await login?.explain(error)) ?? connectFailure(error) };
+  }
+}
+
+function loggedIn(
+  fromUrls: ServerOptions,
+  read: LoginOptions,
+  servers: string[],
+): NodeConnectionOptions {
+  const { user, pass, token, ...rest } = fromUrls;
+  // The client would put a url's login and the other one into the same CONNECT.
+  const options =
+    read.authenticator === undefined ? { ...fromUrls, ...read } : { ...rest, ...read };
+  if (options.tls === undefined || options.tls === null) return options;
+  const hosts = serverOptionsFor(servers).servers.map(hostname);
+  // The client hands every option to node:tls, and types a part of them.
+  const tls: NonNullable<NodeConnectionOptions["tls"]> &
+    Pick<ConnectionOptions, "checkServerIdentity"> = {
+    ...options.tls,
+    checkServerIdentity: serverIdentityCheck(hosts),
+  };
+  return { ...options, tls };
+}
+
+function hostname(server: string): string {
+  return new URL(`nats://${server}`).hostname;
+}
