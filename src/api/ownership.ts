@@ -6,12 +6,16 @@
  *     messaging.knative.dev/jetstream-channel.name        name of the channel
  *     messaging.knative.dev/jetstream-channel.origin      streams: created | claimed | adopted
  *     messaging.knative.dev/jetstream-channel.subscriber  consumers: uid of the subscriber
+ *     messaging.knative.dev/jetstream-channel.migrated    consumers: the stream sequence at which it carries on from a push consumer
  *
  * Streams and consumers live longer than any release, so these keys never change.
  */
 
 /** Begins every metadata key of ours on streams and consumers. */
 export const OWNER_KEY_PREFIX = "messaging.knative.dev/jetstream-channel.";
+
+/** Says on a consumer where it carries on from a push consumer; its start then differs from the channel's spec, and that is right. */
+export const MIGRATED_KEY = `${OWNER_KEY_PREFIX}migrated`;
 
 const CLUSTER_KEY = `${OWNER_KEY_PREFIX}cluster`;
 const NAMESPACE_KEY = `${OWNER_KEY_PREFIX}namespace`;

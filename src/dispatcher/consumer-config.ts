@@ -3,6 +3,7 @@
  * stream-config.ts.
  */
 import { consumerNameFor } from "../api/names.ts";
+import { MIGRATED_KEY } from "../api/ownership.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
 import type { ConsumerConfig } from "../nats/jetstream.ts";
 import type { Edit } from "./edits.ts";
@@ -30,13 +31,8 @@ const FIELDS = {
 type Field = keyof typeof FIELDS;
 
 /** Where a consumer begins is decided once; the server keeps it (CONSUMER.CREATE, action update). */
-const IMMUTABLE: readonly Field[] = [
-  "deliver_policy",
-  "opt_start_seq",
-  "opt_start_time",
-  "replay_policy",
-  "mem_storage",
-];
+const START: readonly Field[] = ["deliver_policy", "opt_start_seq", "opt_start_time"];
+const IMMUTABLE: readonly Field[] = [...START, "replay_policy", "mem_storage"];
 
 /** Gives the configuration of a subscriber's consumer; the metadata comes from ownership. */
 export function consumerConfigFor(
@@ -70,7 +66,10 @@ export function consumerConfigFor(
 /** Lists what a consumer has otherwise than its channel says. */
 export function consumerChanges(current: ConsumerConfig, wanted: Partial<ConsumerConfig>): Edit[] {
   const changes: Edit[] = [];
+  const isMigrated = current.metadata?.[MIGRATED_KEY] !== undefined;
   for (const [field, path] of Object.entries(FIELDS) as [Field, string][]) {
+    // It starts where a push consumer ended, whatever the spec says of new ones.
+    if (isMigrated && START.includes(field)) continue;
     const from = current[field];
     const to = wanted[field];
     if (JSON.stringify(normal(field, from)) === JSON.stringify(normal(field, to))) continue;

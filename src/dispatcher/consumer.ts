@@ -12,6 +12,7 @@ import type { ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { consumerChanges, consumerConfigFor } from "./consumer-config.ts";
 import { carryOut, type Unapplied } from "./edits.ts";
+import { bookmarkNameFor, migrateConsumer, needsMigration } from "./migrate-consumer.ts";
 
 /** What a subscriber's consumer came to. */
 export type EnsuredConsumer =
@@ -35,7 +36,18 @@ export async function ensureConsumer(
   const wanted = consumerConfigFor(channel, subscriber);
   const metadata = ownMetadata(channel, subscriber.uid, context);
   try {
-    const info = await findConsumer(jsm, stream, wanted.durable_name);
+    const found = await findConsumer(jsm, stream, wanted.durable_name);
+    const obstacle = found && obstacleFor(found, channel, context);
+    if (obstacle !== undefined) return obstacle;
+    const info = needsMigration(found)
+      ? await migrateConsumer(found, {
+          jsm,
+          log,
+          stream,
+          uid: subscriber.uid,
+          wanted: { ...wanted, metadata },
+        })
+      : found;
     if (info !== undefined) return await putRight(info, channel, subscriber, context);
     const created = await jsm.consumers.add(stream, { ...wanted, metadata });
     log.info(
@@ -53,7 +65,7 @@ export async function ensureConsumer(
   }
 }
 
-/** Deletes the consumer of a subscriber that is gone, if it is ours. */
+/** Deletes the consumer of a subscriber that is gone, if it is ours, and what a migration left of it. */
 export async function deleteConsumer(
   channel: ChannelSettings,
   uid: string,
@@ -61,16 +73,17 @@ export async function deleteConsumer(
 ): Promise<void> {
   const { jsm, log } = context;
   const stream = channel.stream.name;
-  const name = consumerNameFor(uid);
-  const info = await findConsumer(jsm, stream, name);
-  if (info === undefined || !isOwn(info, channel, context)) return;
-  await jsm.consumers.delete(stream, name).catch((error: unknown) => {
-    if (!isConsumerNotFound(error)) throw error;
-  });
-  log.info(
-    { channel: channel.key, subscriber: uid, consumer: name },
-    "consumer deleted, its subscriber is gone",
-  );
+  for (const name of [consumerNameFor(uid), bookmarkNameFor(uid)]) {
+    const info = await findConsumer(jsm, stream, name);
+    if (info === undefined || !isOwn(info, channel, context)) continue;
+    await jsm.consumers.delete(stream, name).catch((error: unknown) => {
+      if (!isConsumerNotFound(error)) throw error;
+    });
+    log.info(
+      { channel: channel.key, subscriber: uid, consumer: name },
+      "consumer deleted, its subscriber is gone",
+    );
+  }
 }
 
 /** Lists the uids of subscribers that have a consumer of this channel's on its stream. */
@@ -100,29 +113,34 @@ export async function findConsumer(
   }
 }
 
+/** Says why an existing consumer of the name is not the subscriber's to use; undefined when it is. */
+function obstacleFor(
+  info: ConsumerInfo,
+  channel: ChannelSettings,
+  context: ConsumerContext,
+): Extract<EnsuredConsumer, { ok: false }> | undefined {
+  const owner = consumerOwnerOf(info.config.metadata);
+  const mayTake =
+    owner === undefined ||
+    isOwn(info, channel, context) ||
+    channel.annotations[TAKE_OVER_ANNOTATION] === owner.clusterId;
+  if (!mayTake) {
+    const message = `consumer ${info.name} belongs to ${describeOwner(owner)}`;
+    return { ok: false, reason: "ConsumerOwnedByAnother", message };
+  }
+  if (info.push_bound !== true) return undefined;
+  const message =
+    `push consumer ${info.name} is still being read, by a dispatcher of the Go implementation; ` +
+    `stop that, and its position is carried on`;
+  return { ok: false, reason: "ConsumerOwnedByAnother", message };
+}
+
 async function putRight(
   info: ConsumerInfo,
   channel: ChannelSettings,
   subscriber: SubscriberSettings,
   context: ConsumerContext,
 ): Promise<EnsuredConsumer> {
-  const owner = consumerOwnerOf(info.config.metadata);
-  const refused = (message: string): EnsuredConsumer => ({
-    ok: false,
-    reason: "ConsumerOwnedByAnother",
-    message,
-  });
-  const mayTake =
-    owner === undefined ||
-    isOwn(info, channel, context) ||
-    channel.annotations[TAKE_OVER_ANNOTATION] === owner.clusterId;
-  if (!mayTake) return refused(`consumer ${info.name} belongs to ${describeOwner(owner)}`);
-  if (info.config.deliver_subject !== undefined) {
-    return refused(
-      `consumer ${info.name} is a push consumer, as the Go implementation makes them; ` +
-        `it cannot be pulled, and is left alone`,
-    );
-  }
   const stream = channel.stream.name;
   const metadata = { ...info.config.metadata, ...ownMetadata(channel, subscriber.uid, context) };
   const isNeeded = !isOwn(info, channel, context);

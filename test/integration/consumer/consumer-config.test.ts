@@ -168,8 +168,9 @@ describe.each(impossible)("an edit of %s", (_field, after, path, reason) => {
 });
 
 describe("a consumer of the name that is there already", () => {
-  it("as a push consumer, which the Go implementation made, is left alone and said so", async () => {
+  it("as a push consumer that is still being read is left alone and said so", async () => {
     await world.ensure({ name: "push" });
+    const reader = world.nc.subscribe("deliver.here");
     await world.jsm.consumers.add(streamOf("push"), {
       durable_name: NAME,
       ack_policy: "explicit",
@@ -179,9 +180,10 @@ describe("a consumer of the name that is there already", () => {
     expect(await ensure(parts("push"))).toEqual({
       ok: false,
       reason: "ConsumerOwnedByAnother",
-      message: `consumer ${NAME} is a push consumer, as the Go implementation makes them; it cannot be pulled, and is left alone`,
+      message: `push consumer ${NAME} is still being read, by a dispatcher of the Go implementation; stop that, and its position is carried on`,
     });
     expect((await infoOf("push")).config).toEqual(before);
+    reader.unsubscribe();
   });
 
   it("as a pull consumer without an owner is ours from now on, at its position", async () => {

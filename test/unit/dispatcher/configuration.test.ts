@@ -37,6 +37,8 @@ describe("the environment", () => {
       LOG_LEVEL: "info",
       CLUSTER_ID: "standalone",
       CLUSTER_DOMAIN: "cluster.local",
+      POD_NAMESPACE: "default",
+      SECRETS_PATH: "/etc/jetstream-channel/secrets",
     });
   });
 
