@@ -11,8 +11,8 @@ export async function whenSettled(path: string): Promise<void> {
   const deadline = performance.now() + SETTLE_AT_MOST_MS;
   while (performance.now() < deadline) {
     const ageMs = Date.now() - (await stat(path)).mtimeMs;
-    // A file of the future was written under another clock.
-    if (ageMs >= SETTLE_MS || ageMs < 0) return;
+    // A file of the future was written under another clock; a moment ahead is the file system's rounding.
+    if (ageMs >= SETTLE_MS || ageMs < -SETTLE_AT_MOST_MS) return;
     await sleep(SETTLE_MS - ageMs);
   }
 }
