@@ -8,7 +8,6 @@
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { loadAll } from "js-yaml";
 import { parseChannel } from "../api/parse-channel.ts";
 import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.ts";
 import { errorMessage } from "../runtime/errors.ts";
@@ -16,6 +15,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { watchPaths } from "../runtime/watch-paths.ts";
 import type { ChannelSource } from "./channel-source.ts";
 import { whenSettled } from "./settled-file.ts";
+import { parseYaml } from "./yaml.ts";
 
 /** One object of a file. */
 interface Entry {
@@ -212,9 +212,11 @@ export class ChannelsFile implements ChannelSource {
     for (const key of before.keys()) if (!after.has(key)) this.#onChange(key);
   }
 
-  #logRefusals({ key, refusals }: Entry): void {
+  #logRefusals({ key, channel, refusals }: Entry): void {
+    const what =
+      channel === undefined ? "refused, and not served" : "refused, the last good state stays";
     for (const { path, reason } of refusals) {
-      this.#log.error({ channel: key, path, reason }, "refused, the last good state stays");
+      this.#log.error({ channel: key, path: path || "(object)", reason }, what);
     }
   }
 }
@@ -236,7 +238,7 @@ function putTogether(files: ReadonlyMap<string, LoadedFile>): Map<string, Entry>
 }
 
 function objectsIn(text: string): unknown[] {
-  return loadAll(text)
+  return parseYaml(text)
     .filter((document) => document !== null && document !== undefined)
     .flatMap((document) => {
       const { kind, items } = document as { kind?: unknown; items?: unknown };

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { loadAll } from "js-yaml";
 import { z } from "zod";
 import { type NatsConfig, parseNatsConfig } from "../api/nats-config.ts";
 import { serverOptionsFor } from "../nats/servers.ts";
 import { parseEnv, port } from "../runtime/env.ts";
 import { errorCode } from "../runtime/errors.ts";
 import { isLogLevel } from "../runtime/logger.ts";
+import { parseYaml } from "./yaml.ts";
 
 const DEFAULT_NATS_CONFIG_PATH = "/etc/config-jetstream/eventing-jetstream";
 const DEFAULT_NATS_URL = "nats://nats.nats.svc.cluster.local:4222";
@@ -46,6 +46,10 @@ export async function readConfiguration(environment: Environment): Promise<Confi
   const path = environment.NATS_CONFIG_PATH ?? DEFAULT_NATS_CONFIG_PATH;
   const config = parseConfiguration(await textOf(path, environment), path);
   const servers = serversIn(environment.NATS_URL) ?? config.servers ?? [DEFAULT_NATS_URL];
+  const { user, token } = serverOptionsFor(servers);
+  if (config.auth !== undefined && (user !== undefined || token !== undefined)) {
+    throw new Error(`one way to log in expected, got auth of ${path} and a login in NATS_URL`);
+  }
   return { ...config, servers };
 }
 
@@ -73,7 +77,7 @@ async function textOf(path: string, environment: Environment): Promise<string> {
 function parseConfiguration(text: string, path: string): NatsConfig {
   try {
     // A file of nothing but comments has no document.
-    const [document, ...more] = loadAll(text);
+    const [document, ...more] = parseYaml(text);
     if (more.length > 0) throw new Error("one YAML document expected");
     return parseNatsConfig(document);
   } catch (error) {

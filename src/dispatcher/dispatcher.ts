@@ -179,21 +179,26 @@ async function startServers(
     maxMessageBytes: () => Math.min(connection.maxPayload, dispatch.maxEventBytes ?? Infinity),
     sourceIsDown: () => source.downForMs() > SOURCE_DOWN_MS,
   });
+  const { HTTP_PORT, ADMIN_PORT } = environment;
   const events: EventServer = await startEventServer({
-    port: environment.HTTP_PORT,
+    port: HTTP_PORT,
     limits: dispatch,
     receive,
+  }).catch((cause: unknown) => {
+    throw new Error(`cannot listen on port ${HTTP_PORT} (HTTP_PORT)`, { cause });
   });
   log.info({ port: events.port }, "http server listening");
   const { CLUSTER_DOMAIN: clusterDomain } = environment;
   const admin = await startAdminServer({
-    port: environment.ADMIN_PORT,
+    port: ADMIN_PORT,
     pages: {
       healthy: () => true,
       ready,
       metrics: observeDispatcher({ ...parts, served }),
       json: { "/channels": statusPage({ source, served, connection, clusterDomain }) },
     },
+  }).catch((cause: unknown) => {
+    throw new Error(`cannot listen on port ${ADMIN_PORT} (ADMIN_PORT)`, { cause });
   });
   log.info({ port: admin.port }, "admin server listening");
   return { events, admin };

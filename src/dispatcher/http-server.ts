@@ -11,7 +11,7 @@ import {
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { errorCode } from "../runtime/errors.ts";
-import { LINGER_MS } from "./answers.ts";
+import { LINGER_MS, Refusal, refuse } from "./answers.ts";
 import type { Receive } from "./receiver.ts";
 
 export interface HttpServerLimits {
@@ -81,6 +81,9 @@ export async function startEventServer(options: {
     };
   server.on("request", take(false));
   server.on("checkContinue", take(true));
+  server.on("checkExpectation", (_request, response) =>
+    refuse(response, new Refusal(417, "invalid", "Only 100-continue can be expected.")),
+  );
   server.on("clientError", (error, socket) =>
     refuseBreach(error, socket as Socket, latest.get(socket as Socket)),
   );

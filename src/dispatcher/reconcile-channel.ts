@@ -218,6 +218,7 @@ async function removeChannel(
 ): Promise<void> {
   const { channel } = state;
   await leaveStream(state, deps);
+  deps.routes.remove(channel.key);
   if ((channel.stream.deletionPolicy ?? deps.defaultDeletionPolicy) === "Delete") {
     const jsm = await jetstream(deps.connection, deps.domain);
     await deleteStream(channel, { jsm, clusterId: deps.clusterId, log: deps.log });
@@ -229,7 +230,11 @@ async function removeChannel(
 
 /** Stops all that works on the channel's present stream; the stream and its consumers stay. */
 async function leaveStream(state: ServedChannel, deps: ChannelReconcilerDeps): Promise<void> {
-  deps.routes.remove(state.channel.key);
+  const { routes, metrics } = deps;
+  routes.set(
+    state.channel,
+    unavailableRoute(state.channel, "The channel waits for its stream.", metrics),
+  );
   state.status = statusWithout("NotServed", "the channel has left its stream");
   for (const [uid, { subscription, stats }] of state.subscribers) {
     await subscription.stop();

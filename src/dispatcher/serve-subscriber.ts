@@ -160,6 +160,7 @@ function stateFrom(stream: StreamInfo, consumer: ConsumerInfo): ConsumerState {
     streamCreated: stream.created,
     consumerCreated: consumer.created,
     ackPending: consumer.num_ack_pending,
+    pending: consumer.num_pending,
     maxAckPending: consumer.config.max_ack_pending ?? 1_000,
   };
 }

@@ -155,7 +155,7 @@ async function putAdoptedRight(
   return { ...adopted, info: updated, unapplied: [] };
 }
 
-/** Decides how far an existing stream is the channel's (design: created, claimed, adopted). */
+/** Decides how far an existing stream is the channel's (see api/ownership.ts: created, claimed, adopted). */
 function originOf(
   info: StreamInfo,
   wanted: ChannelStreamConfig,

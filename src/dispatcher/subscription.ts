@@ -102,7 +102,11 @@ export class Subscription {
     this.#room.rateLimitBps = settings.rateLimitBps;
     this.#retries = new WaitingRetries({
       log: deps.log,
-      fullness: deps.consumerState,
+      fullness: async () => {
+        const state = await deps.consumerState();
+        this.#pending = state?.pending ?? this.#pending;
+        return state;
+      },
       lastFailure: () => deps.stats.lastFailure,
     });
     this.#loop = new PullLoop({
@@ -134,6 +138,7 @@ export class Subscription {
   attach(state: ConsumerState): void {
     if (this.#state === "stopped") return;
     this.#memory.attach(state);
+    this.#pending = state.pending;
     if (this.#state === "attached") return;
     this.#state = "attached";
     this.#loop.start();

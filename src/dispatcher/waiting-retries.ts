@@ -6,6 +6,8 @@ export interface Fullness {
   ackPending: number;
   /** -1 when there is no limit. */
   maxAckPending: number;
+  /** Messages that it has yet to deliver. */
+  pending: number;
 }
 
 const CHECK_MS = 5_000;

@@ -243,7 +243,8 @@ describe("the status of a channel", () => {
     const { status } = flow.reconciler.served.get(key) ?? {};
     expect(status?.ready).toBe(false);
     expect(status?.stream).toBeUndefined();
-    expect(flow.routes.find(`/${key}`, "")).toBeUndefined();
+    // Known, and without a stream: 503 and not 404.
+    expect(flow.routes.find(`/${key}`, "")?.unavailable).toBe("The channel waits for its stream.");
     await world.startAgain();
   });
 

@@ -21,7 +21,7 @@ it.each([
   ["there is room for more", 999, 1_000, false],
   ["there is no limit", 5_000, -1, false],
 ])("holds or not: %s", async (_what, ackPending, maxAckPending, held) => {
-  const retries = retriesWith(async () => ({ ackPending, maxAckPending }));
+  const retries = retriesWith(async () => ({ ackPending, maxAckPending, pending: 0 }));
   retries.add(1, LATER_MS);
   expect(await heldAfter(retries, 10_000)).toBe(held);
 });
@@ -30,7 +30,7 @@ it("does not ask the server while attempts run, or while nothing waits, and then
   let asked = 0;
   const retries = retriesWith(async () => {
     asked += 1;
-    return { ackPending: 1, maxAckPending: 1 };
+    return { ackPending: 1, maxAckPending: 1, pending: 0 };
   });
   await heldAfter(retries, 10_000);
   retries.add(1, LATER_MS);
@@ -43,9 +43,9 @@ it("does not ask the server while attempts run, or while nothing waits, and then
 
 it("is held until the server says that there is room again, and an outage changes nothing", async () => {
   const answers = [
-    async () => ({ ackPending: 5, maxAckPending: 5 }),
+    async () => ({ ackPending: 5, maxAckPending: 5, pending: 0 }),
     async () => Promise.reject(new Error("no connection")),
-    async () => ({ ackPending: 4, maxAckPending: 5 }),
+    async () => ({ ackPending: 4, maxAckPending: 5, pending: 0 }),
   ];
   const retries = retriesWith(() => (answers.shift() as () => Promise<Fullness>)());
   retries.add(1, LATER_MS);
