@@ -14,18 +14,21 @@ export interface Share {
   reserved: number;
   /** Bytes of messages that are held. */
   held: number;
-  /** Told when the reserve can serve it after it was refused. */
+  /** Told when it may be served after it was refused; it asks again later, not from within. */
   onRoom: () => void;
 }
 
 const SHARE_DIVISOR = 8;
 const RESERVE_DIVISOR = 8;
+const TOLD_AT_ONCE = 8;
 
 /** Hands out bytes; see the head of this file. */
 export class MemoryBudget {
   readonly #totalBytes: number;
   readonly #messageBytes: () => number;
   readonly #waiting = new Set<Share>();
+  /** Shares that the pool was too short for, and what each needs at least. */
+  readonly #short = new Map<Share, number>();
   /** The share that was told that there is room and has not taken it yet. */
   #turn: Share | undefined;
   #used = 0;
@@ -56,16 +59,21 @@ export class MemoryBudget {
     return this.#waiting.size;
   }
 
-  /** Reserves up to `wanted` bytes of the pool, at least `least`; gives 0 when there is less. */
+  /**
+   * Reserves up to `wanted` bytes of the pool, at least `least`; gives 0 when there is less. Where it
+   * is the pool that is short, `onRoom` is called when it no longer is.
+   */
   reserve(share: Share, wanted: number, least: number): number {
-    const room = Math.min(
-      this.#poolBytes - this.#used,
-      this.shareBytes - share.reserved - share.held,
-      wanted,
-    );
-    if (room < least) return 0;
-    this.withdraw(share);
+    const inPool = this.#poolBytes - this.#used;
+    const inShare = this.shareBytes - share.reserved - share.held;
+    const room = Math.min(inPool, inShare, wanted);
+    if (room < least) {
+      if (inShare >= least) this.#short.set(share, least);
+      return 0;
+    }
+    // Counted before others are told, who would find room that is not there.
     this.#take(share, room);
+    this.withdraw(share);
     return room;
   }
 
@@ -75,14 +83,20 @@ export class MemoryBudget {
    */
   reserveOne(share: Share): boolean {
     const othersTurn = this.#turn === undefined ? this.#waiting.size > 0 : this.#turn !== share;
-    if (othersTurn || this.#used + this.#messageBytes() > this.boundBytes) {
-      // A turn that cannot be taken is over, or nobody would be told when there is room again.
-      if (!othersTurn) this.#turn = undefined;
+    if (othersTurn) {
       this.#waiting.add(share);
       return false;
     }
-    this.withdraw(share);
+    if (this.#used + this.#messageBytes() > this.boundBytes) {
+      // It stays the first: others took the room that it was told of.
+      const behind = [...this.#waiting];
+      this.#waiting.clear();
+      for (const each of [share, ...behind]) this.#waiting.add(each);
+      this.#turn = undefined;
+      return false;
+    }
     this.#take(share, this.#messageBytes());
+    this.withdraw(share);
     this.#serveNext();
     return true;
   }
@@ -108,12 +122,18 @@ export class MemoryBudget {
     if (bytes > 0) this.#give(bytes);
   }
 
-  /** Takes a share out of the queue for the reserve: it is paused, ended, or served by the pool. */
-  withdraw(share: Share): void {
+  /** Takes a share out of the queue for the reserve; it is still told when the pool has room. */
+  yieldTurn(share: Share): void {
     this.#waiting.delete(share);
     if (this.#turn !== share) return;
     this.#turn = undefined;
     this.#serveNext();
+  }
+
+  /** Takes a share out of every queue: it is paused, ended, or served by the pool. */
+  withdraw(share: Share): void {
+    this.#short.delete(share);
+    this.yieldTurn(share);
   }
 
   get #poolBytes(): number {
@@ -129,6 +149,19 @@ export class MemoryBudget {
   #give(bytes: number): void {
     this.#used -= bytes;
     this.#serveNext();
+    this.#tellShort();
+  }
+
+  /** Tells some of those that the pool was too short for; who takes nothing is put down again. */
+  #tellShort(): void {
+    if (this.#short.size === 0) return;
+    let told = 0;
+    for (const [share, least] of this.#short) {
+      if (this.#poolBytes - this.#used < least || told === TOLD_AT_ONCE) return;
+      told += 1;
+      this.#short.delete(share);
+      share.onRoom();
+    }
   }
 
   #serveNext(): void {

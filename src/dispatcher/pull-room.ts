@@ -37,8 +37,8 @@ export class PullRoom {
   readonly #share: Share;
   readonly #onRoom: () => void;
   #wantedBytes = LEAST_BYTES;
-  /** The next message is larger than a whole share: only the reserve can take it. */
-  #oneAtATime = false;
+  /** The next message did not fit into this many bytes. */
+  #tooFewBytes = 0;
   #rateLimitBps: number | undefined;
   #rateLimit: RateLimit | undefined;
   #rateTimer: NodeJS.Timeout | undefined;
@@ -69,23 +69,26 @@ export class PullRoom {
     }
     // With a rate limit each message decides when the next one may be asked for.
     const batch = this.#rateLimit === undefined ? slots : 1;
-    if (!this.#oneAtATime) {
-      const maxBytes = this.#budget.reserve(this.#share, this.#wantedBytes, LEAST_BYTES);
-      if (maxBytes > 0) return { batch, maxBytes, ...times };
+    const leastBytes = Math.max(LEAST_BYTES, this.#tooFewBytes + 1);
+    const wantedBytes = Math.max(this.#wantedBytes, leastBytes);
+    const maxBytes = this.#budget.reserve(this.#share, wantedBytes, leastBytes);
+    if (maxBytes > 0) return { batch, maxBytes, ...times };
+    if (this.#share.held > 0) {
+      // Giving that back is what makes room; until then it must not keep others from their turn.
+      this.#budget.yieldTurn(this.#share);
+      return undefined;
     }
-    // While it holds something, giving that back is what makes room.
-    if (this.#share.held > 0 || !this.#budget.reserveOne(this.#share)) return undefined;
+    if (!this.#budget.reserveOne(this.#share)) return undefined;
     return { batch: 1, maxBytes: undefined, ...RESERVE_TIMES };
   }
 
   /** Gives back what an ended pull did not use, and learns how much to ask for next. */
   ended(end: PullEnd, received: number): void {
-    const limit = this.#budget.shareBytes;
-    this.#oneAtATime = false;
+    const didNotFit = end === "max-bytes" && received === 0;
+    this.#tooFewBytes = didNotFit ? this.#share.reserved : 0;
     if (end === "max-bytes") {
-      this.#oneAtATime = received === 0 && this.#share.reserved >= limit;
-      const growth = received === 0 ? QUICK_GROWTH : GROWTH;
-      this.#wantedBytes = Math.min(limit, this.#wantedBytes * growth);
+      const growth = didNotFit ? QUICK_GROWTH : GROWTH;
+      this.#wantedBytes = Math.min(this.#budget.shareBytes, this.#wantedBytes * growth);
     } else if (end === "expired" && received === 0) {
       this.#wantedBytes = LEAST_BYTES;
     }

@@ -43,6 +43,8 @@ export interface ConnectionState {
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
+/** How long a connection has to last before the next one is tried without a wait. */
+const LIVED_MS = 5_000;
 
 /** A NATS connection that comes back by itself; see the head of this file. */
 export class Connection {
@@ -61,6 +63,7 @@ export class Connection {
   #nc: NatsConnection | undefined;
   #lastMaxPayload = 1_048_576;
   #attempts = 0;
+  #connectedAt = 0;
   #state: ConnectionState = {
     state: "connecting",
     server: undefined,
@@ -116,12 +119,11 @@ export class Connection {
     this.#nc = undefined;
     this.#state = { ...this.#state, state: "closed" };
     if (nc === undefined || nc.isClosed()) return;
-    await nc.drain().catch((error: unknown) => {
-      this.#log.debug({ error }, "connection was lost while it was drained");
-    });
+    await this.#drain(nc);
   }
 
   async #connect(): Promise<void> {
+    if (this.#attempts > 0) await this.#wait();
     while (!this.#closing.signal.aborted) {
       const opened = await this.#open();
       if ("nc" in opened) {
@@ -163,15 +165,20 @@ export class Connection {
     this.#nc = undefined;
     for (const listener of this.#listeners) listener.disconnected?.();
     this.#connected(opened.nc);
-    await old.drain().catch((error: unknown) => {
-      this.#log.debug({ error }, "old connection was lost while it was drained");
+    await this.#drain(old);
+  }
+
+  async #drain(nc: NatsConnection): Promise<void> {
+    // A drain whose connection is lost never ends by itself.
+    await Promise.race([nc.drain(), nc.closed()]).catch((error: unknown) => {
+      this.#log.debug({ error: errorMessage(error) }, "connection was lost while it was drained");
     });
   }
 
   #connected(nc: NatsConnection): void {
     this.#nc = nc;
+    this.#connectedAt = performance.now();
     this.#lastMaxPayload = nc.info?.max_payload ?? this.#lastMaxPayload;
-    this.#attempts = 0;
     this.#discovered = (nc.info?.connect_urls ?? []).filter((url) => !this.#servers.includes(url));
     this.#state = {
       state: "connected",
@@ -210,6 +217,9 @@ export class Connection {
   #lost(nc: NatsConnection, error: unknown): void {
     if (this.#nc !== nc) return;
     this.#nc = undefined;
+    // One that is lost right after it was made must not be made again without end.
+    const hasLived = performance.now() - this.#connectedAt >= LIVED_MS;
+    this.#attempts = hasLived ? 0 : this.#attempts + 1;
     const reason = error === undefined ? "the connection was closed" : errorMessage(error);
     this.#state = {
       ...this.#state,

@@ -68,7 +68,8 @@ interface OpenPull {
 /** One consumer's pull loop; see the head of this file. */
 export class PullLoop {
   readonly #options: PullLoopOptions;
-  readonly #inbox = createInbox();
+  /** Of the present subscription: a server keeps a pull for as long as somebody listens to its inbox. */
+  #inbox = "";
   readonly #unlisten: () => void;
   readonly #watchdog: NodeJS.Timeout;
   #subscription: NatsSubscription | undefined;
@@ -104,7 +105,8 @@ export class PullLoop {
     this.#subscription = undefined;
     // The server forgets a pull whose inbox nobody listens to.
     if (subscription !== undefined && !subscription.isClosed()) {
-      await subscription.drain().catch((error: unknown) => {
+      // A drain whose connection is lost never ends by itself.
+      await Promise.race([subscription.drain(), subscription.closed]).catch((error: unknown) => {
         this.#options.log.debug({ error: errorMessage(error) }, "connection lost while draining");
       });
     }
@@ -130,9 +132,12 @@ export class PullLoop {
   }
 
   #subscribe(nc: NatsConnection): void {
-    this.#subscription = nc.subscribe(`${this.#inbox}.*`, {
+    this.#end("broken");
+    const inbox = createInbox();
+    this.#inbox = inbox;
+    this.#subscription = nc.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
-        if (error === null) this.#received(message);
+        if (error === null) this.#received(message, inbox);
         else this.#options.log.error({ error: errorMessage(error) }, "pull subscription failed");
       },
     });
@@ -165,9 +170,10 @@ export class PullLoop {
     });
   }
 
-  #received(message: Msg): void {
+  #received(message: Msg, inbox: string): void {
     const status = pullStatusFor(message);
-    const open = this.#open;
+    // What an earlier subscription still brings is delivered, and is not the open pull's.
+    const open = inbox === this.#inbox ? this.#open : undefined;
     if (status === undefined) {
       this.#backoffMs = 0;
       if (open !== undefined) {
