@@ -46,6 +46,19 @@ export interface Recipient {
   maxAttempts: number;
 }
 
+/** Tells whether two recipients are the same to an event that is under way. */
+export function sameRecipient(left: Recipient, right: Recipient): boolean {
+  const [a, b] = [left, right].map(({ subscriber, reply, deadLetter, ...rest }) => {
+    // The delivery settings have the dead-letter sink's certificates; an agent stands for the others'.
+    const destinations = [subscriber, reply, deadLetter];
+    return { text: JSON.stringify([destinations.map((one) => one?.uri), rest]), destinations };
+  });
+  return (
+    a?.text === b?.text &&
+    a?.destinations.every((one, i) => one?.agent === b?.destinations[i]?.agent) === true
+  );
+}
+
 /** What delivery needs of its surroundings. */
 export interface DeliveryContext {
   send: Send;
@@ -57,6 +70,8 @@ export interface DeliveryContext {
   stopping: AbortSignal;
   /** The largest reply that is passed on, in bytes. */
   maxReplyBytes: number;
+  /** Whether the recipient has other destinations or another policy by now. */
+  isOutdated: () => boolean;
   /** Told of every request's end. */
   observe: (role: Role, outcome: Outcome, failure: DeliveryFailure | undefined) => void;
 }
@@ -188,7 +203,8 @@ async function sendTo(
     const retryAfterMs = askedDelayMs(result);
     if (outcome === "final" || reattempt > retries) return { outcome, failure, retryAfterMs };
     await context.pause(retryDelayMs(to.delivery, reattempt, retryAfterMs));
-    if (context.stopping.aborted) return { outcome: "stopped" };
+    // With other settings it starts over: a series may be without end, at a destination that was mended.
+    if (context.stopping.aborted || context.isOutdated()) return { outcome: "stopped" };
   }
 }
 

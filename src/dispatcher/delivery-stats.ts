@@ -10,7 +10,9 @@ export type Settled =
   | "dead_letter_retried"
   | "given_up"
   | "given_back"
-  | "settled_again";
+  | "settled_again"
+  /** Its consumer was made again while it was under way. */
+  | "disowned";
 
 /** The newest failure of a subscriber, for people who ask what is wrong. */
 export interface LastFailure {

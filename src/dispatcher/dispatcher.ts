@@ -27,6 +27,7 @@ import { Routes, unavailableRoute } from "./routes.ts";
 import type { ServedChannel } from "./served-channel.ts";
 import { shutdownSteps } from "./shutdown.ts";
 import { statusPage } from "./status-page.ts";
+import type { Subscription } from "./subscription.ts";
 
 /** Channels at once that wait for answers of the server; more makes it slower, not faster. */
 const RECONCILES_AT_ONCE = 4;
@@ -85,7 +86,7 @@ export async function startDispatcher(
   });
   started = true;
   connection.start();
-  const ticker = setInterval(() => tick(reconciler), TICK_MS);
+  const ticker = setInterval(() => tick(parts.running), TICK_MS);
   const { events, admin } = await startServers(options, parts, {
     source,
     reconciler,
@@ -94,7 +95,6 @@ export async function startDispatcher(
   return shutdownSteps({
     ...parts,
     quietPeriodMs: options.configuration.dispatch.quietPeriodMs,
-    reconciler,
     events,
     admin,
     async stopChanges() {
@@ -129,6 +129,7 @@ function makeParts({ configuration, environment, log }: DispatcherOptions) {
     acks: new Acks(connection),
     sender: new HttpSender(),
     routes: new Routes(environment.CLUSTER_DOMAIN),
+    running: new Set<Subscription>(),
     room: new BodyRoom(dispatch.publishBytes),
     budget: new MemoryBudget({
       totalBytes: dispatch.memoryBytes,
@@ -211,9 +212,7 @@ function isServed(channel: ServedChannel | undefined): boolean {
   return [...channel.subscribers.values()].every(({ subscription }) => subscription.attached);
 }
 
-function tick({ served }: ChannelReconciler): void {
+function tick(running: ReadonlySet<Subscription>): void {
   const now = performance.now();
-  for (const { subscribers } of served.values()) {
-    for (const { subscription } of subscribers.values()) subscription.tick(now);
-  }
+  for (const subscription of running) subscription.tick(now);
 }

@@ -9,6 +9,8 @@ export interface InFlightMessage {
   /** When the server is to be told next that it is still worked on. */
   workingAt: number;
   index: number;
+  /** It belongs to a consumer that is no more: whatever becomes of it is not settled. */
+  isDisowned: boolean;
 }
 
 /** The server is told three times within an ack wait, so that one lost message does no harm. */
@@ -26,7 +28,8 @@ export class InFlight {
   add(position: DeliveryPosition, bytes: number, ackWaitMs: number): InFlightMessage {
     const startedAt = performance.now();
     const workingAt = startedAt + ackWaitMs / BEATS_PER_ACK_WAIT;
-    const message = { position, bytes, startedAt, workingAt, index: this.#messages.length };
+    const index = this.#messages.length;
+    const message = { position, bytes, startedAt, workingAt, index, isDisowned: false };
     this.#messages.push(message);
     return message;
   }
@@ -42,13 +45,23 @@ export class InFlight {
   }
 
   find(streamSequence: number): InFlightMessage | undefined {
-    return this.#messages.find(({ position }) => position.streamSequence === streamSequence);
+    return this.#messages.find(
+      ({ position, isDisowned }) => !isDisowned && position.streamSequence === streamSequence,
+    );
+  }
+
+  /**
+   * Disowns all that are here: their consumer was made again, and its sequences now name other
+   * messages, which must not be settled by the outcome of these.
+   */
+  disown(): void {
+    for (const message of this.#messages) message.isDisowned = true;
   }
 
   /** Calls `beat` for each message whose ack wait has to be restarted. */
   beatDue(now: number, ackWaitMs: number, beat: (message: InFlightMessage) => void): void {
     for (const message of this.#messages) {
-      if (now < message.workingAt) continue;
+      if (message.isDisowned || now < message.workingAt) continue;
       message.workingAt = now + ackWaitMs / BEATS_PER_ACK_WAIT;
       beat(message);
     }

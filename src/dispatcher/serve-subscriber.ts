@@ -19,7 +19,8 @@ import type { MemoryBudget } from "./memory-budget.ts";
 import { pullTimesFor } from "./pull-room.ts";
 import { maxAttemptsFor } from "./retry.ts";
 import type { ServedChannel, ServedSubscriber, SubscriberStatus } from "./served-channel.ts";
-import { type ConsumerState, Subscription, type SubscriptionSettings } from "./subscription.ts";
+import { Subscription } from "./subscription.ts";
+import type { ConsumerState, SubscriptionSettings } from "./subscription-settings.ts";
 
 export interface SubscriberDeps {
   connection: Connection;
@@ -32,6 +33,8 @@ export interface SubscriberDeps {
   domain: string;
   /** `$JS.API`, or with the domain. */
   apiPrefix: string;
+  /** Every subscription that has something under way, those included that no channel has any more. */
+  running: Set<Subscription>;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
 }
@@ -102,8 +105,10 @@ function start(
       log.warn({ consumer, reason }, "consumer does not answer, looking for it");
       deps.requeue(key);
     },
+    onEnd: () => deps.running.delete(subscription),
     consumerState: () => readState(deps, stream.name, consumer),
   });
+  deps.running.add(subscription);
   const started: ServedSubscriber = { stream: stream.name, consumer, subscription, stats };
   served.subscribers.set(uid, started);
   return started;

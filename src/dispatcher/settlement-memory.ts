@@ -31,11 +31,13 @@ export class SettlementMemory {
     this.#settlements = new Settlements(2 * ackWaitMs);
   }
 
-  /** Begins a consumer's life; another one than before empties the memory. */
-  attach({ streamCreated, consumerCreated }: ConsumerLife): void {
+  /** Begins a consumer's life, and tells whether it is another one than before; that empties the memory. */
+  attach({ streamCreated, consumerCreated }: ConsumerLife): boolean {
     const life = { streamCreated, consumerCreated };
-    if (!this.#isLife(life)) this.#settlements.clear();
+    const isOther = !this.#isLife(life);
+    if (isOther) this.#settlements.clear();
     this.#life = life;
+    return isOther;
   }
 
   /** To be called for each delivery, before anything else. */

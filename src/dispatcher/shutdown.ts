@@ -5,12 +5,11 @@ import type { AdminServer } from "../runtime/admin-server.ts";
 import type { ShutdownStep } from "../runtime/lifecycle.ts";
 import type { HttpSender } from "./http-sender.ts";
 import type { EventServer } from "./http-server.ts";
-import type { ChannelReconciler } from "./reconcile-channel.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What has to end. */
 export interface RunningParts {
-  reconciler: ChannelReconciler;
+  running: ReadonlySet<Subscription>;
   connection: Connection;
   publisher: Publisher;
   acks: Acks;
@@ -32,13 +31,10 @@ const LAST_MS = 3_000;
  */
 export function shutdownSteps(parts: RunningParts): [name: string, step: ShutdownStep][] {
   const { acks, sender, events, publisher, connection, admin } = parts;
-  const subscriptions = (): Subscription[] =>
-    [...parts.reconciler.served.values()].flatMap(({ subscribers }) =>
-      [...subscribers.values()].map(({ subscription }) => subscription),
-    );
+  const subscriptions = (): Subscription[] => [...parts.running];
   return [
     ["changes", parts.stopChanges],
-    ["pulls", async () => void (await Promise.all(subscriptions().map((one) => one.stop())))],
+    ["pulls", () => withinMs(Promise.all(subscriptions().map((one) => one.stop())), LAST_MS)],
     [
       "receiver",
       async (remainingMs) => {

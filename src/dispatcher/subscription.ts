@@ -9,8 +9,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Event } from "../cloudevents/event.ts";
 import { eventFromMessage } from "../cloudevents/event-from-message.ts";
-import type { Acks } from "../nats/acks.ts";
-import type { Connection } from "../nats/connection.ts";
 import {
   type DeliveryPosition,
   deliveryPosition,
@@ -20,51 +18,19 @@ import {
   ownedData,
 } from "../nats/delivery.ts";
 import { PullLoop } from "../nats/pull-loop.ts";
-import type { Logger } from "../runtime/logger.ts";
-import { type DeliveryContext, deliver, type Recipient, type Verdict } from "./deliver.ts";
-import type { DeliveryStats, Settled } from "./delivery-stats.ts";
-import type { Send } from "./http-sender.ts";
+import { type DeliveryContext, deliver, sameRecipient, type Verdict } from "./deliver.ts";
+import type { Settled } from "./delivery-stats.ts";
 import { InFlight, type InFlightMessage } from "./in-flight.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
-import { PullRoom, type PullTimes } from "./pull-room.ts";
-import { type ConsumerLife, SettlementMemory } from "./settlement-memory.ts";
+import { PullRoom } from "./pull-room.ts";
+import { SettlementMemory } from "./settlement-memory.ts";
 import type { SettledAs } from "./settlements.ts";
 import { Slots } from "./slots.ts";
-import { type Fullness, WaitingRetries } from "./waiting-retries.ts";
-
-/** What a subscription works with; everything but the recipient's settings outlives it. */
-export interface SubscriptionDeps {
-  connection: Connection;
-  acks: Acks;
-  budget: MemoryBudget;
-  send: Send;
-  stats: DeliveryStats;
-  log: Logger;
-  /** `$JS.API`, or with the JetStream domain. */
-  apiPrefix: string;
-  /** The consumer is gone; reconcile its channel. */
-  onConsumerGone: (reason: string) => void;
-  /** Reads the consumer's state anew: rarely asked. */
-  consumerState: () => Promise<ConsumerState | undefined>;
-}
-
-/** What identifies a consumer's life, and how full it is. */
-export type ConsumerState = ConsumerLife & Fullness;
-
-/** What can change while a subscription runs; stream and consumer stay the same. */
-export interface SubscriptionSettings {
-  stream: string;
-  consumer: string;
-  recipient: Recipient;
-  concurrency: number;
-  ackWaitMs: number;
-  maxReplyBytes: number;
-  /** Messages that one pull asks for at the most. */
-  maxBatch: number;
-  pullTimes: PullTimes;
-  /** Bits per second that this replica delivers; undefined: no limit. */
-  rateLimitBps: number | undefined;
-}
+import type {
+  ConsumerState,
+  SubscriptionDeps,
+  SubscriptionSettings,
+} from "./subscription-settings.ts";
+import { WaitingRetries } from "./waiting-retries.ts";
 
 /** What a message that comes while nothing is delivered waits for its next try. */
 const PAUSED_DELAY_MS = 1_000;
@@ -137,7 +103,7 @@ export class Subscription {
   /** Pulls and delivers from now on; the state tells whether it is the same consumer as before. */
   attach(state: ConsumerState): void {
     if (this.#state === "stopped") return;
-    this.#memory.attach(state);
+    if (this.#memory.attach(state)) this.#inFlight.disown();
     this.#pending = state.pending;
     if (this.#state === "attached") return;
     this.#state = "attached";
@@ -148,8 +114,11 @@ export class Subscription {
   update(settings: SubscriptionSettings): void {
     this.#memory.ackWaitMs = settings.ackWaitMs;
     this.#room.rateLimitBps = settings.rateLimitBps;
-    this.#settings = settings;
-    this.#context = this.#contextFor(settings);
+    // The same recipient stays the same object: what is under way for it goes on.
+    const { recipient } = this.#settings;
+    const isSame = sameRecipient(recipient, settings.recipient);
+    this.#settings = isSame ? { ...settings, recipient } : settings;
+    this.#context = this.#contextFor(this.#settings);
     this.#slots.limit = settings.concurrency;
     this.#loop.wake();
   }
@@ -171,6 +140,7 @@ export class Subscription {
     this.#stopping.abort();
     this.#room.withdraw();
     await this.#loop.stop();
+    void this.finished().then(this.#deps.onEnd);
   }
 
   /** Resolves when nothing is under way any more. */
@@ -202,6 +172,7 @@ export class Subscription {
       send: this.#deps.send,
       pause: (ms) => this.#pauseAttempt(ms),
       keep: (bytes) => this.#room.keep(bytes),
+      isOutdated: () => this.#settings.recipient !== settings.recipient,
       stopping: this.#stopping.signal,
       maxReplyBytes: settings.maxReplyBytes,
       observe: this.#deps.stats.request,
@@ -261,6 +232,7 @@ export class Subscription {
   }
 
   #settle(held: InFlightMessage, verdict: Verdict): void {
+    if (held.isDisowned) return this.#done(held, "disowned");
     const { reply, streamSequence: sequence } = held.position;
     if (verdict.do === "nak") {
       this.#deps.acks.nak(reply, verdict.afterMs);
@@ -278,6 +250,7 @@ export class Subscription {
   }
 
   #settleAgain(held: InFlightMessage, as: SettledAs): void {
+    if (held.isDisowned) return this.#done(held, "disowned");
     this.#settleForGood(held, as, "settled before");
     this.#done(held, "settled_again");
   }

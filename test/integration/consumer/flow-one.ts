@@ -12,6 +12,7 @@ import {
   channelReconciler,
 } from "../../../src/dispatcher/reconcile-channel.ts";
 import { Routes } from "../../../src/dispatcher/routes.ts";
+import type { Subscription } from "../../../src/dispatcher/subscription.ts";
 import { createWorkQueue } from "../../../src/kube/work-queue.ts";
 import { Acks } from "../../../src/nats/acks.ts";
 import { Connection } from "../../../src/nats/connection.ts";
@@ -56,6 +57,7 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
       totalBytes: dispatch.memoryBytes,
       messageBytes: () => connection.maxPayload,
     }),
+    running: new Set<Subscription>(),
     log,
     domain: "",
     requeue: (key: string) => queue.add(key),
@@ -68,12 +70,8 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     defaultDeletionPolicy: "Retain",
   });
   const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
-  const subscriptions = () =>
-    [...reconciler.served.values()].flatMap(({ subscribers }) =>
-      [...subscribers.values()].map(({ subscription }) => subscription),
-    );
   const ticker = setInterval(() => {
-    for (const subscription of subscriptions()) subscription.tick(performance.now());
+    for (const subscription of parts.running) subscription.tick(performance.now());
   }, 100);
   return {
     said,
@@ -83,7 +81,7 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     async stop() {
       clearInterval(ticker);
       await queue.stop();
-      await Promise.all(subscriptions().map((subscription) => subscription.stop()));
+      await Promise.all([...parts.running].map((subscription) => subscription.stop()));
       await parts.sender.close();
       parts.acks.close();
       await connection.close();

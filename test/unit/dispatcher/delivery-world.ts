@@ -157,6 +157,7 @@ export async function deliveredIn(world: World): Promise<Seen> {
       seen.pausesMs.push(ms);
       if (seen.pausesMs.length === world.stopAtPause) stopping.abort();
     },
+    isOutdated: () => false,
     keep: (bytes) => {
       seen.keptBytes += bytes;
     },
