@@ -156,3 +156,34 @@ it("goes on after the server was killed and started again", async () => {
   await eventually(() => publish(1), seconds(20, "the server stores again"));
   await eventually(() => seen.messages.length >= 2, seconds(30, "delivery goes on"));
 });
+
+it("ends its pause although the server stands still, when the connection is given up", async () => {
+  startLoop(() => MINUTE);
+  await eventually(
+    async () => (await jsm.consumers.info(stream, "C")).num_waiting === 1,
+    seconds(10, "a pull is open"),
+  );
+  await server.pause();
+  try {
+    await loop?.pause();
+  } finally {
+    server.resume();
+  }
+  await eventually(() => connection.current !== undefined, seconds(30, "a new connection"));
+});
+
+it("leaves no open pull behind when its connection is made anew", async () => {
+  startLoop(() => ({ ...MINUTE, batch: 1 }));
+  for (let cut = 0; cut < 3; cut++) {
+    const before = connection.current;
+    await before?.close();
+    await eventually(
+      () => connection.current !== undefined && connection.current !== before,
+      seconds(30, "a new connection"),
+    );
+  }
+  await eventually(
+    async () => (await jsm.consumers.info(stream, "C")).num_waiting === 1,
+    seconds(20, "one pull"),
+  );
+});

@@ -90,3 +90,49 @@ it("pulls one by one with a rate limit, and says when the next one may come", as
   });
   await told;
 });
+
+it("does not pull again into as few bytes as the next message did not fit into", () => {
+  const { room, budget } = roomIn(16 * MIB);
+  const held = budget.shareBytes - 100 * KIB;
+  room.hold(held);
+  expect(room.reserve(10)?.maxBytes).toBe(32 * KIB);
+  room.ended("max-bytes", 0);
+  expect(room.reserve(10)?.maxBytes).toBe(100 * KIB);
+  room.ended("max-bytes", 0);
+  // Only what it holds can make room now.
+  expect(room.reserve(10)).toBeUndefined();
+  room.release(held);
+  expect(room.reserve(10)?.maxBytes).toBeGreaterThan(100 * KIB);
+});
+
+it("is told when the pool has room again, although it holds something itself", () => {
+  const budget = new MemoryBudget({ totalBytes: 16 * MIB, messageBytes: () => MIB });
+  const others = Array.from({ length: 8 }, () => new PullRoom(budget, () => undefined));
+  for (const other of others) other.hold(budget.shareBytes - 1);
+  let told = 0;
+  const room = new PullRoom(budget, () => told++);
+  room.hold(1);
+  expect(room.reserve(10)).toBeUndefined();
+  others[0]?.release(budget.shareBytes - 1);
+  expect(told).toBe(1);
+  expect(room.reserve(10)?.maxBytes).toBe(32 * KIB);
+});
+
+it("lets everybody that waits for the reserve have it in turn", async () => {
+  // Room for one message in all, and three that always want one.
+  const budget = new MemoryBudget({ totalBytes: MIB, messageBytes: () => MIB });
+  const served = [0, 0, 0];
+  const rooms = served.map((_, index) => new PullRoom(budget, () => setImmediate(ask, index)));
+  function ask(index: number): void {
+    const room = rooms[index] as PullRoom;
+    if (room.reserve(1) === undefined) return;
+    served[index] = (served[index] ?? 0) + 1;
+    setImmediate(() => {
+      room.ended("filled", 1);
+      ask(index);
+    });
+  }
+  for (const index of served.keys()) ask(index);
+  for (let turn = 0; turn < 1_000; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(Math.min(...served)).toBeGreaterThan(0.8 * Math.max(...served));
+});
