@@ -80,6 +80,19 @@ export function consumerOwnerOf(metadata: Metadata | undefined): ConsumerOwner |
   return { ...channelOwnerOf(metadata), subscriberUid: metadata[SUBSCRIBER_KEY] ?? "" };
 }
 
+/** Tells whether an owner is the given channel of the given cluster. */
+export function isOwnedBy(
+  owner: Pick<StreamOwner, "clusterId" | "channel"> | undefined,
+  clusterId: string,
+  { namespace, name }: ChannelName,
+): boolean {
+  return (
+    owner?.clusterId === clusterId &&
+    owner.channel.namespace === namespace &&
+    owner.channel.name === name
+  );
+}
+
 /** Names an owner in a sentence: `channel default/orders of cluster 7e1c`, `subscriber 4f2a of channel default/orders of cluster 7e1c`. */
 export function describeOwner(owner: StreamOwner | ConsumerOwner): string {
   const { namespace, name } = owner.channel;

@@ -8,6 +8,7 @@
  */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ChannelSpec } from "../api/channel.ts";
 import { parseChannel } from "../api/parse-channel.ts";
 import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.ts";
 import { errorMessage } from "../runtime/errors.ts";
@@ -185,7 +186,10 @@ export class ChannelsFile implements ChannelSource {
     const entries = objects.map((object, index): Entry => {
       const parsed = parseChannel(object, { jetstream: this.#naming });
       const { refusals } = parsed;
-      if (parsed.ok) return { key: parsed.channel.key, channel: parsed.channel, refusals };
+      if (parsed.ok) {
+        this.#warnOfUnknown(parsed.channel.key, object);
+        return { key: parsed.channel.key, channel: parsed.channel, refusals };
+      }
       isNameless ||= parsed.key === undefined;
       const key = parsed.key ?? `${path}: object ${index + 1}`;
       const last = before.find((entry) => entry.key === key) ?? this.#channels.get(key);
@@ -196,6 +200,16 @@ export class ChannelsFile implements ChannelSource {
     const keys = new Set(entries.map(({ key }) => key));
     const missing = before.filter(({ key, channel }) => channel !== undefined && !keys.has(key));
     return [...entries, ...missing];
+  }
+
+  /** Fields that are not known pass, as in a cluster; a misspelt one would do so without a word. */
+  #warnOfUnknown(channel: string, object: unknown): void {
+    const { spec } = object as { spec?: Record<string, unknown> | null };
+    for (const field of Object.keys(spec ?? {})) {
+      if (field in ChannelSpec.shape) continue;
+      const path = `spec.${field}`;
+      this.#log.warn({ channel, path }, "field is not known and has no effect");
+    }
   }
 
   /** Puts the files together, tells what changed, and logs refusals that are new. */

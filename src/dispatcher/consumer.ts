@@ -5,7 +5,12 @@
  * made again to change it, and deleted only when the subscriber is known to be gone.
  */
 import { consumerNameFor, TAKE_OVER_ANNOTATION } from "../api/names.ts";
-import { consumerMetadataFor, consumerOwnerOf, describeOwner } from "../api/ownership.ts";
+import {
+  consumerMetadataFor,
+  consumerOwnerOf,
+  describeOwner,
+  isOwnedBy,
+} from "../api/ownership.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
 import { isConsumerNotFound, isRefusal, refusalSentence } from "../nats/errors.ts";
 import type { ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
@@ -174,10 +179,5 @@ function ownMetadata(
 }
 
 function isOwn(info: ConsumerInfo, channel: ChannelSettings, context: ConsumerContext): boolean {
-  const owner = consumerOwnerOf(info.config.metadata);
-  return (
-    owner?.clusterId === context.clusterId &&
-    owner.channel.namespace === channel.namespace &&
-    owner.channel.name === channel.name
-  );
+  return isOwnedBy(consumerOwnerOf(info.config.metadata), context.clusterId, channel);
 }

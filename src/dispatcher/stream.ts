@@ -8,6 +8,7 @@
 import { ALLOW_DROPPING_EVENTS_ANNOTATION, TAKE_OVER_ANNOTATION } from "../api/names.ts";
 import {
   describeOwner,
+  isOwnedBy,
   OWNER_KEY_PREFIX,
   type StreamOrigin,
   streamMetadataFor,
@@ -71,7 +72,7 @@ export async function deleteStream(
   const { name } = channel.stream;
   const info = await findStream(jsm, name);
   const owner = streamOwnerOf(info?.config.metadata);
-  const isOwn = owner !== undefined && isOwner(owner, channel, clusterId);
+  const isOwn = owner !== undefined && isOwnedBy(owner, clusterId, channel);
   if (!isOwn || owner.origin === "adopted") return;
   await jsm.streams.delete(name).catch((error: unknown) => {
     if (!isStreamNotFound(error)) throw error;
@@ -164,7 +165,7 @@ function originOf(
 ): StreamOrigin | Extract<EnsuredStream, { ok: false }> {
   const owner = streamOwnerOf(info.config.metadata);
   if (owner !== undefined) {
-    if (isOwner(owner, channel, clusterId)) return owner.origin;
+    if (isOwnedBy(owner, clusterId, channel)) return owner.origin;
     if (channel.annotations[TAKE_OVER_ANNOTATION] === owner.clusterId) return owner.origin;
     return {
       ok: false,
@@ -185,18 +186,6 @@ function originOf(
       `stream ${wanted.name} is there already, with the subjects ${subjects.join(", ") || "(none)"} and ` +
       `no owner of ours; to use it as it is, name it in spec.stream.overrideName`,
   };
-}
-
-function isOwner(
-  owner: { clusterId: string; channel: { namespace: string; name: string } },
-  channel: ChannelSettings,
-  clusterId: string,
-): boolean {
-  return (
-    owner.clusterId === clusterId &&
-    owner.channel.namespace === channel.namespace &&
-    owner.channel.name === channel.name
-  );
 }
 
 function ownMetadata(channel: ChannelSettings, context: StreamContext, origin: StreamOrigin) {

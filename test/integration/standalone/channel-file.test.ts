@@ -1,7 +1,7 @@
 import { open, writeFile } from "node:fs/promises";
 import { dump } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeFileAtOnce } from "../../support/channels-file.ts";
+import { aChannel, writeFileAtOnce } from "../../support/channels-file.ts";
 import { type EventSink, startEventSink } from "../../support/event-sink.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
@@ -273,4 +273,21 @@ it("what is wrong is logged once, however often the file is looked at", async ()
   const { logs } = world.dataPlane.dispatcher;
   expect(logs.filter(({ channel }) => channel === "default/nagging")).toHaveLength(1);
   expect((await shownChannel(world.dataPlane.dispatcher, "default/nagging"))?.ready).toBe(false);
+});
+
+describe("a field of a channel that is not known", () => {
+  it("passes, and is named in the log, since it may be misspelt", async () => {
+    await write(textOf(aChannel({ name: "misspelt", spec: { subscriber: [] } })));
+    const line = await world.dataPlane.dispatcher.waitForLog(
+      ({ msg, channel }) =>
+        msg === "field is not known and has no effect" && channel === "default/misspelt",
+      { within: 10_000, what: "the log to name the field" },
+    );
+    expect(line.path).toBe("spec.subscriber");
+    await pageShows(
+      ({ channels }) =>
+        channels.some(({ channel, ready }) => channel === "default/misspelt" && ready),
+      "the channel being served",
+    );
+  });
 });
