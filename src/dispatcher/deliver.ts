@@ -27,7 +27,7 @@ import {
 /** What becomes of a message; delays in milliseconds. */
 export type Verdict =
   | { do: "ack" }
-  | { do: "nak"; afterMs: number; because: "failed" | "dead-letter-failed" | "shutdown" }
+  | { do: "nak"; afterMs: number; because: "failed" | "dead-letter-failed" | "unfinished" }
   | { do: "term"; reason: string };
 
 /** Which of a subscriber's destinations a request went to. */
@@ -83,7 +83,7 @@ type Sent =
   | { outcome: "stopped" };
 
 const ACK: Verdict = { do: "ack" };
-const GIVE_BACK: Verdict = { do: "nak", afterMs: 0, because: "shutdown" };
+const GIVE_BACK: Verdict = { do: "nak", afterMs: 0, because: "unfinished" };
 const NO_RETRIES = 0;
 
 /** Delivers an event; `attempt` is 1 for the first delivery of the message. Never throws for a peer. */

@@ -40,7 +40,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const SETTLED_BY_NAK = {
   failed: "retried",
   "dead-letter-failed": "dead_letter_retried",
-  shutdown: "given_back",
+  unfinished: "given_back",
 } as const;
 
 /** One subscriber's pull loop and deliveries; see the head of this file. */
@@ -110,7 +110,10 @@ export class Subscription {
     this.#loop.start();
   }
 
-  /** Takes new settings; what is under way ends by the old ones. */
+  /**
+   * Takes new settings. Attempts under way end by the old ones; what waits here for a re-attempt at a
+   * destination that is another now is given back, and starts over.
+   */
   update(settings: SubscriptionSettings): void {
     this.#memory.ackWaitMs = settings.ackWaitMs;
     this.#room.rateLimitBps = settings.rateLimitBps;

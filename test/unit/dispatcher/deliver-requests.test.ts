@@ -51,6 +51,14 @@ describe("a shutdown", () => {
     expect(seen.requests).toEqual(requests);
   });
 
+  it("is not alone: other settings end a series of re-attempts that has no end, too", async () => {
+    const world: World = { subscriber: ["reply"], reply: [500], outdatedAtPause: 2 };
+    const seen = await deliveredIn(world);
+    expect(seen.verdict).toEqual(GIVE_BACK);
+    expect(seen.requests).toEqual(["subscriber", "reply", "reply"]);
+    expect(seen.keptBytes).toBe(0);
+  });
+
   it("that breaks off an attempt is nobody's failure", async () => {
     const { observed } = await deliveredIn({ subscriber: ["nobody"], stopAtRequest: 1 });
     expect(observed).toEqual([]);

@@ -40,6 +40,8 @@ export interface World {
   /** Shutdown begins during the n-th request, or during the n-th pause. */
   stopAtRequest?: number;
   stopAtPause?: number;
+  /** The subscriber gets other settings during the n-th pause. */
+  outdatedAtPause?: number;
 }
 
 /** Says what came of it. */
@@ -157,7 +159,7 @@ export async function deliveredIn(world: World): Promise<Seen> {
       seen.pausesMs.push(ms);
       if (seen.pausesMs.length === world.stopAtPause) stopping.abort();
     },
-    isOutdated: () => false,
+    isOutdated: () => seen.pausesMs.length === world.outdatedAtPause,
     keep: (bytes) => {
       seen.keptBytes += bytes;
     },
@@ -182,7 +184,7 @@ export function headersOf(request: SendRequest | undefined): Record<string, stri
 /** Is what a row of a table expects of a message. */
 export const ACK: Verdict = { do: "ack" };
 /** Is what becomes of a message that a shutdown broke off. */
-export const GIVE_BACK: Verdict = { do: "nak", afterMs: 0, because: "shutdown" };
+export const GIVE_BACK: Verdict = { do: "nak", afterMs: 0, because: "unfinished" };
 
 /** Makes the verdict of a message that comes again. */
 export function again(afterMs: number): Verdict {
