@@ -130,11 +130,12 @@ describe("what was settled before", () => {
     const { reset } = world.lanes;
     const first = await reset.send();
     await reset.settled();
+    // Before the reset, whose delivery may come before its answer.
+    reset.subscriber.respond = (_, attempt) => ({ status: attempt === 2 ? 503 : 200 });
     const { name } = await reset.consumer();
     const subject = `$JS.API.CONSUMER.RESET.${reset.stream}.${name}`;
     const answer = await world.dataPlane.nc.request(subject, JSON.stringify({ seq: 1 }));
     expect(answer.json()).not.toHaveProperty("error");
-    reset.subscriber.respond = (_, attempt) => ({ status: attempt === 2 ? 503 : 200 });
     await reset.subscriber.waitFor(3);
     await reset.settled();
     expect(reset.subscriber.ids).toEqual([first, first, first]);
