@@ -3,7 +3,7 @@
  */
 import { errorMessage } from "../runtime/errors.ts";
 import { runUntilSignal } from "../runtime/lifecycle.ts";
-import { createLogger, isLogLevel, type Logger } from "../runtime/logger.ts";
+import { createLogger, exitWith, isLogLevel, type Logger } from "../runtime/logger.ts";
 import { ChannelsFile } from "./channels-file.ts";
 import { type Environment, parseEnvironment, readConfiguration } from "./configuration.ts";
 import { startDispatcher } from "./dispatcher.ts";
@@ -18,9 +18,7 @@ try {
   await run(parseEnvironment(process.env), log);
 } catch (error) {
   log.fatal({ error: errorMessage(error) }, "cannot start");
-  log.flush();
-  process.exitCode = 1;
-  process.exit();
+  exitWith(log, 1);
 }
 
 async function run(environment: Environment, log: Logger): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Logger } from "./logger.ts";
+import { exitWith, type Logger } from "./logger.ts";
 
 /** One step of an orderly end; it gets the time that is left, in milliseconds. */
 export type ShutdownStep = (remainingMs: number) => Promise<void> | void;
@@ -19,7 +19,7 @@ export function runUntilSignal(options: {
   const stop = async (reason: string, exitCode: number): Promise<void> => {
     if (stopping) {
       log.warn({ reason }, "told to stop twice, exiting at once");
-      process.exit(1);
+      return exitWith(log, 1);
     }
     stopping = true;
     const graceMs = options.gracePeriodMs();
@@ -27,7 +27,7 @@ export function runUntilSignal(options: {
     const deadline = performance.now() + graceMs;
     setTimeout(() => {
       log.error("the grace period is over, exiting with work unfinished");
-      process.exit(1);
+      exitWith(log, 1);
     }, graceMs);
     let code = exitCode;
     for (const [name, step] of steps) {
@@ -39,8 +39,7 @@ export function runUntilSignal(options: {
       }
     }
     log.info({ exitCode: code }, "shut down");
-    log.flush();
-    process.exit(code);
+    exitWith(log, code);
   };
 
   process.on("SIGTERM", () => void stop("SIGTERM", 0));

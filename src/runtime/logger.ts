@@ -10,14 +10,31 @@ export function isLogLevel(text: string): text is LogLevel {
   return (LEVELS as readonly string[]).includes(text);
 }
 
-/** Makes the program's logger: one JSON object a line on stdout, ISO 8601 times, levels as words. */
+/** The longest wait for a reader of stdout at the end. */
+const FLUSH_MS = 5_000;
+
+/**
+ * Makes the program's logger: one JSON object a line on stdout, ISO 8601 times, levels as words. Lines
+ * are written in the background, since a reader that stands still must not hold the program up.
+ */
 export function createLogger(options: { name: string; level: LogLevel }): Logger {
-  return pino({
-    name: options.name,
-    level: options.level,
-    base: { name: options.name },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    serializers: { error: pino.stdSerializers.err },
-  });
+  return pino(
+    {
+      name: options.name,
+      level: options.level,
+      base: { name: options.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: pino.stdSerializers.err },
+    },
+    // With a minimum of 0 bytes its flush calls back before anything is written.
+    pino.destination({ dest: 1, sync: false, minLength: 1 }),
+  );
+}
+
+/** Ends the process once every line of the log is written, or after five seconds when nobody reads them. */
+export function exitWith(log: Logger, exitCode: number): void {
+  const exit = () => process.exit(exitCode);
+  setTimeout(exit, FLUSH_MS);
+  log.flush(exit);
 }

@@ -58,6 +58,17 @@ describe("a program that is told to stop", () => {
     },
   );
 
+  it("has written its last lines when it ends, in order, however busy the machine is", async () => {
+    // Lines are written by the same threads that do this.
+    const busy = `for (let each = 0; each < 4; each += 1) pbkdf2("", "", 300_000, 64, "sha512", () => {});`;
+    const program = await start(step("first", ""), {
+      then: `const { pbkdf2 } = await import("node:crypto"); process.prependListener("SIGTERM", () => { ${busy} });`,
+    });
+    program.signal("SIGTERM");
+    expect(await exitCode(program)).toBe(0);
+    expect(messages(program)).toEqual(["up", "shutting down", "first", "shut down"]);
+  });
+
   it("gives each step the time that is left", async () => {
     const program = await start(step("first", ""), { graceMs: 30_000 });
     program.signal("SIGTERM");
