@@ -12,7 +12,10 @@ afterEach(async () => {
 });
 
 /** Runs a program with these steps, written as JavaScript, until it says that it is up. */
-async function start(steps: string, { graceMs = 60_000, then = "" } = {}): Promise<RunningChild> {
+async function start(
+  steps: string,
+  { graceMs = 60_000, afterwards = "" } = {},
+): Promise<RunningChild> {
   const program = `
     const { runUntilSignal } = await import(${JSON.stringify(source("lifecycle"))});
     const { createLogger } = await import(${JSON.stringify(source("logger"))});
@@ -22,7 +25,7 @@ async function start(steps: string, { graceMs = 60_000, then = "" } = {}): Promi
     const alive = setInterval(() => {}, 1_000);
     process.once("SIGTERM", () => clearInterval(alive));
     log.info("up");
-    ${then}`;
+    ${afterwards}`;
   const started = await startChild({
     command: process.execPath,
     arguments: ["--input-type=module", "--eval", program],
@@ -62,7 +65,7 @@ describe("a program that is told to stop", () => {
     // Lines are written by the same threads that do this.
     const busy = `for (let each = 0; each < 4; each += 1) pbkdf2("", "", 300_000, 64, "sha512", () => {});`;
     const program = await start(step("first", ""), {
-      then: `const { pbkdf2 } = await import("node:crypto"); process.prependListener("SIGTERM", () => { ${busy} });`,
+      afterwards: `const { pbkdf2 } = await import("node:crypto"); process.prependListener("SIGTERM", () => { ${busy} });`,
     });
     program.signal("SIGTERM");
     expect(await exitCode(program)).toBe(0);
@@ -116,15 +119,18 @@ describe("a fault that nobody caught", () => {
   it.each([
     ["an exception", 'setImmediate(() => { throw new Error("a bug"); });'],
     ["a rejection", 'void Promise.reject(new Error("a bug"));'],
-  ])("%s is logged, and ends the program by its steps with exit code 1", async (_what, then) => {
-    const program = await start(step("first", ""), { then });
-    expect(await exitCode(program)).toBe(1);
-    expect(messages(program)).toContain("first");
-    expect(logs(program)).toContainEqual(
-      expect.objectContaining({
-        level: "fatal",
-        error: expect.objectContaining({ message: "a bug" }),
-      }),
-    );
-  });
+  ])(
+    "%s is logged, and ends the program by its steps with exit code 1",
+    async (_what, afterwards) => {
+      const program = await start(step("first", ""), { afterwards });
+      expect(await exitCode(program)).toBe(1);
+      expect(messages(program)).toContain("first");
+      expect(logs(program)).toContainEqual(
+        expect.objectContaining({
+          level: "fatal",
+          error: expect.objectContaining({ message: "a bug" }),
+        }),
+      );
+    },
+  );
 });
