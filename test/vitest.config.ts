@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -19,6 +20,19 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["e2e/**/*.test.ts"],
+          globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // They share one control plane, which needs the machine when nothing else does.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -21,6 +21,7 @@ import {
 const dayMs = 86_400_000;
 const ecdsaWithSha256 = sequence(objectIdentifier("1.2.840.10045.4.3.2"));
 const commonNameOid = "2.5.4.3";
+const organizationOid = "2.5.4.10";
 const subjectAltNameOid = "2.5.29.17";
 const basicConstraintsOid = "2.5.29.19";
 
@@ -34,6 +35,8 @@ export interface Certificate {
 /** Says what a certificate is for; without anything: `localhost` and 127.0.0.1, valid for a day, signed by itself. */
 export interface CertificateOptions {
   commonName?: string;
+  /** Names the group of a user for whom the certificate is; an issuer has none. */
+  organization?: string;
   /** DNS names and IPv4 addresses of the server. */
   hosts?: readonly string[];
   /** Signs the certificate; without it the certificate is its own authority. */
@@ -45,6 +48,7 @@ export interface CertificateOptions {
 /** Makes a certificate. One that is signed by itself can be trusted as `ca` and can sign others. */
 export function makeCertificate({
   commonName = "jetstream-channel test",
+  organization,
   hosts = ["localhost", "127.0.0.1"],
   issuer,
   notBefore = new Date(Date.now() - dayMs),
@@ -59,7 +63,7 @@ export function makeCertificate({
     ecdsaWithSha256,
     distinguishedName(issuer?.commonName ?? commonName),
     sequence(utcTime(notBefore), utcTime(notAfter)),
-    distinguishedName(commonName),
+    distinguishedName(commonName, organization),
     publicKey.export({ type: "spki", format: "der" }),
     extensions(hosts, issuer === undefined),
   );
@@ -71,8 +75,11 @@ export function makeCertificate({
   };
 }
 
-function distinguishedName(commonName: string): Buffer {
-  return sequence(setOf(sequence(objectIdentifier(commonNameOid), utf8String(commonName))));
+function distinguishedName(commonName: string, organization?: string): Buffer {
+  const attribute = (oid: string, value: string) =>
+    setOf(sequence(objectIdentifier(oid), utf8String(value)));
+  const group = organization === undefined ? [] : [attribute(organizationOid, organization)];
+  return sequence(...group, attribute(commonNameOid, commonName));
 }
 
 function extensions(hosts: readonly string[], isAuthority: boolean): Buffer {

@@ -126,7 +126,8 @@ function dispatcherProcess({ child, logs, httpPort, adminPort }: Parts): Dispatc
   };
 }
 
-function parseLogLine(line: string): LogLine {
+/** Reads a line of the log of one of our programs; what is no JSON is a line with only `msg`. */
+export function parseLogLine(line: string): LogLine {
   try {
     const parsed: unknown = JSON.parse(line);
     return typeof parsed === "object" && parsed !== null ? (parsed as LogLine) : { msg: line };

@@ -3,7 +3,12 @@ import { join } from "node:path";
 import { requiredVersion } from "./version.ts";
 
 /** Names the programs that the tests can ask for. */
-export type ToolName = "nats-server";
+export type ToolName =
+  | "nats-server"
+  | "etcd"
+  | "kube-apiserver"
+  | "kube-controller-manager"
+  | "kubectl";
 
 /** Describes one program: how to recognise it and how to build it. */
 export interface Tool {
@@ -12,8 +17,12 @@ export interface Tool {
   version: string;
   /** The oldest version that is accepted when the machine has the program already. */
   floor: string;
-  /** Names the environment variable that holds a path to the program and wins over everything. */
-  environmentVariable: string;
+  /** Says which environment variable wins over everything. */
+  environmentVariable: {
+    name: string;
+    /** What its value is: the path of the program, or of a folder with this and other programs. */
+    holds: "program" | "folder";
+  };
   /** Makes the program print its version. */
   versionArguments: readonly string[];
   /** Finds the version in what it prints; another program's version is none. */
@@ -29,6 +38,11 @@ export interface Tool {
 export const toolsModuleFolder = import.meta.dirname;
 
 const goMod = readFileSync(join(toolsModuleFolder, "go.mod"), "utf8");
+const small = "-s -w";
+const kubernetesVersion = requiredVersion(goMod, "k8s.io/kubernetes");
+
+// The name and the meaning that kubebuilder's envtest gave it.
+const kubebuilderAssets = { name: "KUBEBUILDER_ASSETS", holds: "folder" } as const;
 
 /** Lists every program that the tests can ask for. */
 export const toolTable: Readonly<Record<ToolName, Tool>> = {
@@ -36,11 +50,44 @@ export const toolTable: Readonly<Record<ToolName, Tool>> = {
     name: "nats-server",
     version: requiredVersion(goMod, "github.com/nats-io/nats-server/v2"),
     floor: "2.10",
-    environmentVariable: "NATS_SERVER",
+    environmentVariable: { name: "NATS_SERVER", holds: "program" },
     versionArguments: ["--version"],
     versionPattern: /nats-server: v(\d+\.\d+(?:\.\d+)?)/,
     package: "github.com/nats-io/nats-server/v2",
-    ldflags: "-s -w",
+    ldflags: small,
     buildTakes: "about a minute",
   },
+  etcd: {
+    name: "etcd",
+    version: requiredVersion(goMod, "go.etcd.io/etcd/server/v3"),
+    floor: "3.6",
+    environmentVariable: kubebuilderAssets,
+    versionArguments: ["--version"],
+    versionPattern: /etcd Version: (\d+\.\d+(?:\.\d+)?)/,
+    package: "go.etcd.io/etcd/server/v3",
+    ldflags: small,
+    buildTakes: "about a minute",
+  },
+  "kube-apiserver": kubernetesTool("kube-apiserver", "about 6 minutes"),
+  "kube-controller-manager": kubernetesTool("kube-controller-manager", "about 2 minutes"),
+  kubectl: {
+    ...kubernetesTool("kubectl", "about a minute"),
+    versionArguments: ["version", "--client"],
+    versionPattern: /Client Version: v(\d+\.\d+(?:\.\d+)?)/,
+  },
 };
+
+function kubernetesTool(name: ToolName, buildTakes: string): Tool {
+  return {
+    name,
+    version: kubernetesVersion,
+    floor: "1.34",
+    environmentVariable: kubebuilderAssets,
+    versionArguments: ["--version"],
+    versionPattern: /^Kubernetes v(\d+\.\d+(?:\.\d+)?)/m,
+    package: `k8s.io/kubernetes/cmd/${name}`,
+    // Without a version of its own it reports one that clients cannot parse.
+    ldflags: `${small} -X k8s.io/component-base/version.gitVersion=v${kubernetesVersion}`,
+    buildTakes,
+  };
+}

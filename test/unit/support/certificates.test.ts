@@ -20,6 +20,11 @@ it("makes a certificate that another one has signed", () => {
   expect(leaf.ca).toBe(false);
 });
 
+it("makes a certificate for a user of a group", () => {
+  const { cert } = makeCertificate({ commonName: "admin", organization: "system:masters" });
+  expect(new X509Certificate(cert).subject).toBe("O=system:masters\nCN=admin");
+});
+
 it("makes a certificate that has expired when told so", () => {
   const notAfter = new Date("2020-01-02T03:04:05Z");
   const { cert } = makeCertificate({ notBefore: new Date("2020-01-01T00:00:00Z"), notAfter });

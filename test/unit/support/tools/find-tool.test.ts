@@ -1,9 +1,9 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { goArchitecture, goSystem } from "../../../support/tools/build-tool.ts";
-import { locateTool } from "../../../support/tools/find-tool.ts";
+import { goArchitecture, goSystem } from "../../../support/tools/build-tools.ts";
+import { locateTools } from "../../../support/tools/find-tool.ts";
 import { toolTable } from "../../../support/tools/tool-table.ts";
 
 const { version } = toolTable["nats-server"];
@@ -17,8 +17,9 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }));
 
-function locate(env: NodeJS.ProcessEnv): Promise<string> {
-  return locateTool("nats-server", { env, tell: (line) => told.push(line) });
+async function locate(env: NodeJS.ProcessEnv): Promise<string> {
+  const paths = await locateTools(["nats-server"], { env, tell: (line) => told.push(line) });
+  return paths["nats-server"];
 }
 
 async function program(path: string, script: string): Promise<string> {
@@ -53,6 +54,40 @@ describe("the environment variable", () => {
     const given = join(folder, "absent");
     await expect(locate({ NATS_SERVER: given })).rejects.toThrow(
       `NATS_SERVER=${given} cannot be used: there is no program at this path`,
+    );
+  });
+});
+
+describe("a folder with several tools", () => {
+  const kubernetes = "echo Kubernetes v1.34.2";
+
+  function locateBoth(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+    const options = { env, tell: (line: string) => told.push(line) };
+    return locateTools(["kube-apiserver", "kube-controller-manager"], options);
+  }
+
+  it("wins over the PATH for what it has, and the rest is looked for elsewhere", async () => {
+    const given = await program("assets/kube-apiserver", kubernetes);
+    await program("bin/kube-apiserver", kubernetes);
+    const other = await program("bin/kube-controller-manager", kubernetes);
+    const assets = dirname(given);
+    expect(await locateBoth({ KUBEBUILDER_ASSETS: assets, PATH: dirname(other) })).toEqual({
+      "kube-apiserver": given,
+      "kube-controller-manager": other,
+    });
+    expect(told).toEqual([
+      `KUBEBUILDER_ASSETS=${assets} has no kube-controller-manager, which is looked for elsewhere`,
+    ]);
+  });
+
+  it.each([
+    ["has one that is too old", "assets", "it is version 1.33.1, and 1.34 is the oldest"],
+    ["is not there", "nowhere", "there is no program at this path"],
+  ])("is refused when it %s", async (_, name, reason) => {
+    await program("assets/kube-apiserver", "echo Kubernetes v1.33.1");
+    const assets = join(folder, name);
+    await expect(locateBoth({ KUBEBUILDER_ASSETS: assets })).rejects.toThrow(
+      `KUBEBUILDER_ASSETS=${assets} cannot be used for kube-apiserver: ${reason}`,
     );
   });
 });
@@ -108,6 +143,25 @@ describe("the build", () => {
     ]);
     const left = await readdir(join(folder, cached, ".."));
     expect(left).toEqual([`nats-server-${version}-${goSystem()}-${goArchitecture()}`]);
+  });
+
+  it("builds what is wanting with one cache, and removes that at the end", async () => {
+    const versions = [toolTable.etcd.version, toolTable["kube-apiserver"].version];
+    const script = [
+      'if [ "$1" = version ]; then echo go version go1.26.8; exit; fi',
+      'for last; do :; done; while [ "$1" != -o ]; do shift; done',
+      'mkdir -p "$GOCACHE"; touch "$GOCACHE/$(basename "$last")"; ls "$GOCACHE" >> "$HOME/seen"',
+      `printf '#!/bin/sh\necho etcd Version: ${versions[0]}; echo Kubernetes v${versions[1]}\n' > "$2"`,
+      'chmod 755 "$2"',
+    ];
+    await program("bin/go", script.join("\n"));
+    const options = { env: { ...env(), HOME: folder }, tell: (line: string) => told.push(line) };
+    const paths = await locateTools(["etcd", "kube-apiserver"], options);
+    expect(await readFile(join(folder, "seen"), "utf8")).toBe("v3\nkube-apiserver\nv3\n");
+    expect(told).toHaveLength(2);
+    const left = await readdir(join(folder, "cache/jetstream-channel/tools"));
+    const places = Object.values(paths).map((path) => basename(dirname(path)));
+    expect(left.toSorted()).toEqual(places.toSorted());
   });
 
   it("shows what Go said when it fails, and leaves nothing behind", async () => {

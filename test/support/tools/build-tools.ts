@@ -1,10 +1,11 @@
 /**
- * Builds one tool with the machine's Go into its place in the cache folder.
+ * Builds tools with the machine's Go into their places in the cache folder.
  *
  *   1. one build at a time, across processes; who waited finds the work done
  *   2. Go is there, and 5 GB of disk are free
- *   3. `go build` of the module beside this file, with its module and build caches in a folder of their own
- *   4. the program is renamed into place, so that it is there whole or not at all; the folder goes
+ *   3. one `go build` after the other of the module beside this file, with module and build caches in a folder of their
+ *      own: what Kubernetes' programs have in common is compiled once
+ *   4. each program is renamed into place, so that it is there whole or not at all; at the end the folder goes
  *
  * Called by find-tool.ts. Does not decide whether a build is needed.
  */
@@ -17,54 +18,73 @@ import { type Tool, toolsModuleFolder } from "./tool-table.ts";
 const freeBytesNeeded = 5e9;
 const buildFolderPrefix = "build-";
 
-/** Says where the built program goes and how the build tells its progress. */
+/** Says what is to be built, and where the finished program goes. */
+export interface Build {
+  tool: Tool;
+  /** The path of the finished program, inside the folder of all tools. */
+  target: string;
+  /** Tells whether the target is usable already, for those who waited for somebody else's build. */
+  isUsable: () => Promise<boolean>;
+}
+
+/** Says where builds are made and how they tell their progress. */
 export interface BuildOptions {
   /** The folder of all tools in the cache, absolute. */
   toolsFolder: string;
-  /** The path of the finished program, inside `toolsFolder`. */
-  target: string;
   env: NodeJS.ProcessEnv;
-  /** Tells whether the target is usable already, for those who waited for somebody else's build. */
-  isUsable: () => Promise<boolean>;
   /** Prints one line for the person at the terminal. */
   tell: (line: string) => void;
 }
 
-/** Builds a tool. Rejects with a sentence that says what to do when Go, disk space or the build itself is wanting. */
-export async function buildTool(tool: Tool, options: BuildOptions): Promise<void> {
+/** Builds tools. Rejects with a sentence that says what to do when Go, disk space or a build itself is wanting. */
+export async function buildTools(builds: readonly Build[], options: BuildOptions): Promise<void> {
   const { toolsFolder, tell } = options;
   await mkdir(toolsFolder, { recursive: true });
+  const names = builds.map(({ tool }) => tool.name).join(", ");
   const waits = (owner: number) =>
-    tell(`${tool.name}: waiting for the build that process ${owner} has started`);
-  await withLock(
-    join(toolsFolder, "build.lock"),
-    async () => {
-      if (await options.isUsable()) {
-        return;
-      }
-      await removeLeftovers(toolsFolder);
-      const goVersion = await findGo(tool, options.env);
-      await requireFreeDisk(tool, toolsFolder);
-      tell(
-        `${tool.name} ${tool.version} is not on this machine: building it with Go ${goVersion} into ${dirname(options.target)} (${tool.buildTakes}, once)`,
-      );
-      const folder = join(toolsFolder, `${buildFolderPrefix}${process.pid}`);
-      try {
-        await goBuild(tool, folder, options);
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    },
-    waits,
-  );
+    tell(`${names}: waiting for the build that process ${owner} has started`);
+  await withLock(join(toolsFolder, "build.lock"), () => buildAll(builds, options), waits);
 }
 
-async function goBuild(tool: Tool, folder: string, options: BuildOptions): Promise<void> {
+async function buildAll(builds: readonly Build[], options: BuildOptions): Promise<void> {
+  const { toolsFolder, env, tell } = options;
+  await removeLeftovers(toolsFolder);
+  let goVersion: string | undefined;
+  const folder = join(toolsFolder, `${buildFolderPrefix}${process.pid}`);
+  try {
+    for (const build of builds) {
+      if (await build.isUsable()) {
+        continue;
+      }
+      const { tool, target } = build;
+      goVersion ??= await prepareGo(tool, options);
+      tell(
+        `${tool.name} ${tool.version} is not on this machine: building it with Go ${goVersion} into ${dirname(target)} (${tool.buildTakes}, once)`,
+      );
+      await goBuild(build, folder, env);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Sees to it that a first build can begin; the space is for all of them. */
+async function prepareGo(tool: Tool, { toolsFolder, env }: BuildOptions): Promise<string> {
+  const goVersion = await findGo(tool, env);
+  await requireFreeDisk(tool, toolsFolder);
+  return goVersion;
+}
+
+async function goBuild(
+  { tool, target }: Build,
+  folder: string,
+  ownEnv: NodeJS.ProcessEnv,
+): Promise<void> {
   const built = join(folder, tool.name);
   const temporary = join(folder, "tmp");
   await mkdir(temporary, { recursive: true });
   const env = {
-    ...options.env,
+    ...ownEnv,
     CGO_ENABLED: "0",
     GOARCH: goArchitecture(),
     GOCACHE: join(folder, "cache"),
@@ -86,8 +106,8 @@ async function goBuild(tool: Tool, folder: string, options: BuildOptions): Promi
   if (result.exitCode !== 0) {
     throw new Error(buildFailure(tool, result));
   }
-  await mkdir(dirname(options.target), { recursive: true });
-  await rename(built, options.target);
+  await mkdir(dirname(target), { recursive: true });
+  await rename(built, target);
 }
 
 function buildFailure(tool: Tool, { output, exitCode }: ProgramResult): string {
@@ -120,7 +140,9 @@ async function requireFreeDisk(tool: Tool, folder: string): Promise<void> {
 }
 
 function instead(tool: Tool): string {
-  return `set ${tool.environmentVariable} to the path of a ${tool.name} of version ${tool.floor} or newer`;
+  const { name, holds } = tool.environmentVariable;
+  const what = holds === "folder" ? "a folder that has" : "the path of";
+  return `set ${name} to ${what} a ${tool.name} of version ${tool.floor} or newer`;
 }
 
 /** Removes what builds left behind that were killed; their last processes may still be writing for a moment. */
