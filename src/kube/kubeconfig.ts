@@ -1,0 +1,76 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+import type { ApiAccess, TlsSettings } from "./access.ts";
+
+/** For so long what a kubeconfig leads to (files, the answer of a login command) is not asked for again. */
+const REREAD_MS = 10_000;
+
+/** Is what of client-node's HTTPS options we use. */
+interface HttpsOptions {
+  headers?: { Authorization?: string };
+  ca?: TlsSettings["ca"];
+  cert?: TlsSettings["cert"];
+  key?: TlsSettings["key"];
+  servername?: string;
+  rejectUnauthorized?: boolean;
+}
+
+/**
+ * Reaches the API server by kubeconfig files, merged as kubectl merges them. They are read again when
+ * the server no longer takes a login. Only here is client-node loaded.
+ */
+export async function kubeconfigAccess(paths: readonly string[]): Promise<ApiAccess> {
+  let config = await load(paths);
+  const server = serverOf(config, paths);
+  let options: HttpsOptions = {};
+  let readAt = Number.NEGATIVE_INFINITY;
+  const current = async (fresh: boolean): Promise<HttpsOptions> => {
+    if (!fresh && performance.now() - readAt < REREAD_MS) return options;
+    if (fresh) config = await load(paths);
+    const read: HttpsOptions = {};
+    await config.applyToHTTPSOptions(read);
+    options = read;
+    readAt = performance.now();
+    return options;
+  };
+  return {
+    server,
+    async tls() {
+      const { ca, cert, key, servername, rejectUnauthorized } = await current(false);
+      return {
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+        ...(servername === undefined ? {} : { servername }),
+        ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+      };
+    },
+    authorization: async (how) => (await current(how?.fresh === true)).headers?.Authorization,
+  };
+}
+
+async function load(paths: readonly string[]): Promise<KubeConfig> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const configs = paths.map((path) => {
+    const config = new KubeConfig();
+    try {
+      config.loadFromFile(path);
+    } catch (error) {
+      throw new Error(`the kubeconfig ${path} cannot be read`, { cause: error });
+    }
+    return config;
+  });
+  const [first = new KubeConfig(), ...others] = configs;
+  // The first file that names a context decides.
+  for (const other of others) first.mergeConfig(other, Boolean(first.getCurrentContext()));
+  return first;
+}
+
+function serverOf(config: KubeConfig, paths: readonly string[]): string {
+  const cluster = config.getCurrentCluster();
+  const where = `the kubeconfig ${paths.join(":")}`;
+  if (cluster === null) throw new Error(`${where} has no current context with a cluster`);
+  if (cluster.proxyUrl !== undefined) {
+    throw new Error(`${where} asks for a proxy (proxy-url), which is not supported`);
+  }
+  return cluster.server;
+}
