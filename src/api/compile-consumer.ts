@@ -4,7 +4,7 @@ import { parseGoDuration } from "./duration.ts";
 import type { ConsumerSettings } from "./settings.ts";
 import { CONSUMER_TYPE, DELIVER_POLICY, meaningOf, REPLAY_POLICY } from "./words.ts";
 
-/** Compiles a checked `spec.consumerConfigTemplate`. Rates of 0 count as unset, as the server has it. */
+/** Compiles a checked `spec.consumerConfigTemplate`. Rates and durations of 0 count as unset: Go's types write them where nothing is set. */
 export function compileConsumer(template: ConsumerConfigTemplate): ConsumerSettings {
   const deliverPolicy = meaningOf(DELIVER_POLICY, template.deliverPolicy) ?? "all";
   return {
@@ -36,5 +36,5 @@ function percentOf(value: string | number | undefined): number | undefined {
 }
 
 function goMs(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseGoDuration(text);
+  return text === undefined ? undefined : parseGoDuration(text) || undefined;
 }

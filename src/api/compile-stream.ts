@@ -10,7 +10,7 @@ type Limits = Pick<
   "maxConsumers" | "maxMsgs" | "maxBytes" | "maxMsgSize" | "maxMsgsPerSubject"
 >;
 
-/** Compiles a checked `spec.stream` into what the stream of this channel should be; defaults are the Go implementation's. */
+/** Compiles a checked `spec.stream` into what the stream of this channel should be; what is unset stays undefined. */
 export function compileStream(
   channel: ChannelName,
   spec: StreamSpec,
@@ -23,15 +23,14 @@ export function compileStream(
     subject: subjectFor(channel, naming),
     deletionPolicy: meaningOf(DELETION_POLICY, spec.deletionPolicy),
     additionalSubjects: config.additionalSubjects ?? [],
-    retention: meaningOf(RETENTION, config.retention) ?? "limits",
-    storage: meaningOf(STORAGE, config.storage) ?? "file",
-    discard: meaningOf(DISCARD, config.discard) ?? "old",
+    retention: meaningOf(RETENTION, config.retention),
+    storage: meaningOf(STORAGE, config.storage),
+    discard: meaningOf(DISCARD, config.discard),
     // The Go implementation writes 0 where nothing is set.
     replicas: config.replicas || undefined,
     ...limitsOf(config),
     maxAgeMs: goMs(config.maxAge),
-    // The server reads 0 as its own default, so 0 and unset are one.
-    duplicateWindowMs: goMs(config.duplicateWindow) || undefined,
+    duplicateWindowMs: goMs(config.duplicateWindow),
     noAck: false,
     placement: placementOf(config),
     mirror: config.mirror === undefined ? undefined : compileSource(config.mirror),
@@ -40,8 +39,8 @@ export function compileStream(
     allowDirect: config.allowDirect,
     description: config.description,
     metadata: config.metadata ?? {},
-    denyDelete: config.denyDelete ?? false,
-    denyPurge: config.denyPurge ?? false,
+    denyDelete: config.denyDelete,
+    denyPurge: config.denyPurge,
     template: config.template,
   };
 }

@@ -11,8 +11,21 @@ export const SUMMED_CONDITIONS = [
   "Addressable",
 ] as const;
 
-/** Names every condition of a channel. `SpecApplied` is a warning and not part of Ready: the channel works, an edit of it does not. */
-export type ConditionType = (typeof SUMMED_CONDITIONS)[number] | "Ready" | "SpecApplied";
+/**
+ * Names the conditions that are only there while they are False, as warnings: the channel works, something that was asked for does not.
+ */
+export const WARNING_CONDITIONS = [
+  "SpecApplied",
+  "ConfigurationApplied",
+  "CredentialsMounted",
+  "DeploymentSpecTemplateApplied",
+] as const;
+
+/** Names every condition of a channel. */
+export type ConditionType =
+  | (typeof SUMMED_CONDITIONS)[number]
+  | (typeof WARNING_CONDITIONS)[number]
+  | "Ready";
 
 /** Is what somebody found out about a channel; when it became so is not theirs to say. */
 export interface ConditionUpdate {

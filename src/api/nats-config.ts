@@ -57,10 +57,12 @@ const Servers = textThat((text) => {
 });
 
 // One day is far beyond any use, and within what a timer can count.
-const Wait = isoDuration((ms) =>
-  ms > 0 && ms <= DAY_MS ? undefined : "more than 0 and at most P1D expected",
-);
-const WaitOrNone = isoDuration((ms) => (ms <= DAY_MS ? undefined : "at most P1D expected"));
+const Wait = isoDuration({
+  check: (ms) => (ms > 0 && ms <= DAY_MS ? undefined : "more than 0 and at most P1D expected"),
+});
+const WaitOrNone = isoDuration({
+  check: (ms) => (ms <= DAY_MS ? undefined : "at most P1D expected"),
+});
 
 const Domain = textThat((text) =>
   text === "" || isStreamName(text)
@@ -80,18 +82,46 @@ const StreamPrefix = textThat((text) =>
 
 const DispatchFile = withRule(
   z.strictObject({
-    timeout: Wait.default("PT5M"),
-    concurrency: z.int().min(1).max(1000).default(100),
-    memory: sizeFrom("16Mi").default("128Mi"),
-    publishTimeout: Wait.default("PT10S"),
-    maxPublishes: z.int().min(1).max(65_536).default(4096),
-    publishMemory: sizeFrom("1Mi").default("64Mi"),
-    maxEventSize: sizeFrom("1").optional(),
-    requestTimeout: Wait.default("PT30S"),
-    headersTimeout: Wait.default("PT10S"),
-    keepAliveTimeout: Wait.default("PT75S"),
-    quietPeriod: WaitOrNone.default("PT5S"),
-    gracePeriod: Wait.default("PT60S"),
+    timeout: Wait.default("PT5M").describe(
+      "Deadline of a request to a subscriber that has no delivery.timeout.",
+    ),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100)
+      .describe("Deliveries in flight for each subscriber and replica."),
+    memory: sizeFrom("16Mi")
+      .default("128Mi")
+      .describe("Bytes of events that are held for delivery."),
+    publishTimeout: Wait.default("PT10S").describe(
+      "How long an event waits for JetStream's acknowledgement before it is answered 503.",
+    ),
+    maxPublishes: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .default(4096)
+      .describe("Events that wait for it at once."),
+    publishMemory: sizeFrom("1Mi")
+      .default("64Mi")
+      .describe("Bytes of events that are being received or wait for it."),
+    maxEventSize: sizeFrom("1")
+      .optional()
+      .describe("Largest event, headers and data together; unset: the server's max_payload."),
+    requestTimeout: Wait.default("PT30S").describe(
+      "How long a sender may take for a whole request.",
+    ),
+    headersTimeout: Wait.default("PT10S").describe(
+      "How long a sender may take for the headers; at most requestTimeout.",
+    ),
+    keepAliveTimeout: Wait.default("PT75S").describe(
+      "How long an idle connection of a sender stays open.",
+    ),
+    quietPeriod: WaitOrNone.default("PT5S").describe(
+      "At SIGTERM events are accepted until none came for so long, but for half of gracePeriod at the most.",
+    ),
+    gracePeriod: Wait.default("PT60S").describe("At SIGTERM everything ends within this."),
   }),
   ({ requestTimeout = "PT30S", headersTimeout = "PT10S" }, addFault) => {
     // node:http refuses such a server.
@@ -102,19 +132,29 @@ const DispatchFile = withRule(
   },
 );
 
-const NatsConfigFile = withRule(
+/** Describes the file, as it is written. */
+export const NatsConfigFile = withRule(
   z.strictObject({
-    url: Servers.optional(),
-    auth: NatsAuth.optional(),
-    tls: NatsTls.optional(),
+    url: Servers.optional().describe(
+      "One or several servers, with commas between them; NATS_URL of the environment wins.",
+    ),
+    auth: NatsAuth.optional().describe(
+      "How the dispatcher logs in to NATS, with at most one way; unset: as the url says.",
+    ),
+    tls: NatsTls.optional().describe("How the dispatcher and the server know each other."),
     jetstream: z
       .strictObject({
-        domain: Domain.default(""),
-        subjectPrefix: SubjectPrefix.default(""),
-        streamPrefix: StreamPrefix.default(""),
+        domain: Domain.default("").describe("JetStream domain, for a leaf node."),
+        subjectPrefix: SubjectPrefix.default("").describe(
+          "Goes before every subject, for several clusters on one account.",
+        ),
+        streamPrefix: StreamPrefix.default("").describe(
+          "Goes before every stream's name in the same way.",
+        ),
       })
-      .prefault({}),
-    dispatch: DispatchFile.prefault({}),
+      .prefault({})
+      .describe("Names in JetStream."),
+    dispatch: DispatchFile.prefault({}).describe("How the dispatcher works."),
   }),
   ({ url, auth }, addFault) => {
     const [way] = waysIn(auth);

@@ -42,16 +42,19 @@ export interface ChannelSettings {
   subscribers: SubscriberSettings[];
 }
 
-/** Is the stream of a channel. -1 means no maximum; `overridden` that the user named the stream; a maxAgeMs of 0 that events do not age. */
+/**
+ * Is the stream of a channel. What is undefined is not said, so that a template's value, or the server's default, counts. -1 means no
+ * maximum; `overridden` that the user named the stream; a maxAgeMs of 0 that events do not age; a duplicateWindowMs of 0 the server's own.
+ */
 export interface StreamSettings {
   name: string;
   overridden: boolean;
   subject: string;
   deletionPolicy: "Delete" | "Retain" | undefined;
   additionalSubjects: string[];
-  retention: "limits" | "interest" | "workqueue";
-  storage: "file" | "memory";
-  discard: "old" | "new";
+  retention: "limits" | "interest" | "workqueue" | undefined;
+  storage: "file" | "memory" | undefined;
+  discard: "old" | "new" | undefined;
   replicas: number | undefined;
   maxConsumers: number | undefined;
   maxMsgs: number | undefined;
@@ -68,8 +71,8 @@ export interface StreamSettings {
   allowDirect: boolean | undefined;
   description: string | undefined;
   metadata: Record<string, string>;
-  denyDelete: boolean;
-  denyPurge: boolean;
+  denyDelete: boolean | undefined;
+  denyPurge: boolean | undefined;
   template: string | undefined;
 }
 
