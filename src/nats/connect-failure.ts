@@ -1,3 +1,4 @@
+import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/transport-node";
 import { errorCode, errorMessage } from "../runtime/errors.ts";
 
 const UNKNOWN_AUTHORITY = [
@@ -23,4 +24,19 @@ export function connectFailure(error: unknown): string {
     return `the server has refused our TLS certificate, or the lack of one (tls.secretName, ${code})`;
   }
   return errorMessage(error);
+}
+
+/** Tells whether the server has said that the login is not, or no longer, one of its own. */
+export function isRefusedLogin(error: unknown): boolean {
+  return error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError;
+}
+
+/**
+ * Says why a connection could not be made with a login that has expired. A server that cuts the
+ * connection short means the same as one that says so; one sentence for all is one line in the log.
+ */
+export function expiredFailure(error: unknown, expired: string): string {
+  const isCutShort = ["EPIPE", "ECONNRESET"].includes(errorCode(error) ?? "");
+  const isRefused = isCutShort || isRefusedLogin(error);
+  return `${isRefused ? "authorization violation" : connectFailure(error)}; ${expired}`;
 }

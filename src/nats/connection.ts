@@ -12,9 +12,11 @@
  * This file does not know what is published or pulled, and never waits for an answer.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NatsConnection } from "@nats-io/transport-node";
+import { type NatsConnection, PermissionViolationError } from "@nats-io/transport-node";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { isRefusedLogin } from "./connect-failure.ts";
+import { Denials, deniedAction, isInboxDenial } from "./denials.ts";
 import type { Login } from "./login.ts";
 import { type Opened, openConnection } from "./open-connection.ts";
 import { serverOptionsFor } from "./servers.ts";
@@ -27,6 +29,10 @@ export interface ConnectionListener {
   connected?(nc: NatsConnection): void;
   /** The connection is gone; what was sent and not answered may or may not have arrived. */
   disconnected?(): void;
+  /** Attempts to connect fail, or do so for another reason than before: see `lastError` of the state. */
+  failing?(): void;
+  /** The login may not publish to a subject; what was published to it is not stored. */
+  publishDenied?(subject: string): void;
 }
 
 /** The state of the connection, as the admin server and the metrics show it. */
@@ -39,6 +45,8 @@ export interface ConnectionState {
   disconnects: number;
   /** Why there is no connection, as the last attempt to connect had it. */
   lastError: string | undefined;
+  /** What the server does not permit the login to do, seen within the last minutes: `publish to "…"`. */
+  denied: string[];
 }
 
 const RECONNECT_MIN_MS = 50;
@@ -64,7 +72,8 @@ export class Connection {
   #lastMaxPayload = 1_048_576;
   #attempts = 0;
   #connectedAt = 0;
-  #state: ConnectionState = {
+  #denials = new Denials();
+  #state: Omit<ConnectionState, "denied"> = {
     state: "connecting",
     server: undefined,
     serverVersion: undefined,
@@ -95,7 +104,7 @@ export class Connection {
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return { ...this.#state, denied: this.#denials.list(performance.now()) };
   }
 
   /** The largest message the server takes, headers and data together, in bytes, as it said last; 1 MiB until known. */
@@ -132,11 +141,13 @@ export class Connection {
         return;
       }
       const { failed } = opened;
-      if (failed !== this.#state.lastError) {
+      const isNews = failed !== this.#state.lastError;
+      this.#state = { ...this.#state, lastError: failed };
+      if (isNews) {
         const { servers } = serverOptionsFor(this.#servers);
         this.#log.warn({ servers, error: failed }, "cannot connect to nats, trying again");
+        for (const listener of this.#listeners) listener.failing?.();
       }
-      this.#state = { ...this.#state, lastError: failed };
       await this.#wait();
     }
   }
@@ -163,6 +174,7 @@ export class Connection {
     if (this.#closing.signal.aborted || this.#nc !== old) return await opened.nc.close();
     this.#log.info("login to nats changed, going over to a new connection");
     this.#nc = undefined;
+    this.#denials = new Denials();
     for (const listener of this.#listeners) listener.disconnected?.();
     this.#connected(opened.nc);
     await this.#drain(old);
@@ -205,13 +217,36 @@ export class Connection {
       } else if (status.type === "disconnect") {
         this.#lost(nc, undefined);
       } else if (status.type === "error") {
-        this.#log.warn({ error: errorMessage(status.error) }, "nats reported an error");
+        this.#faulted(nc, status.error);
       } else if (status.type === "ldm") {
         this.#log.info({ server: nc.getServer() }, "nats server is going down, moving soon");
       } else if (status.type === "update") {
         this.#discovered = [...new Set([...this.#discovered, ...(status.added ?? [])])];
       }
     }
+  }
+
+  #faulted(nc: NatsConnection, error: Error): void {
+    if (error instanceof PermissionViolationError) this.#denied(nc, error);
+    // The client calls the connection stale next, which it is not.
+    else if (isRefusedLogin(error)) this.#lost(nc, error);
+    else this.#log.warn({ error: errorMessage(error) }, "nats reported an error");
+  }
+
+  #denied(nc: NatsConnection, violation: PermissionViolationError): void {
+    // What an earlier login may not do is history.
+    if (this.#nc !== nc) return;
+    const denied = deniedAction(violation);
+    if (isInboxDenial(violation)) {
+      this.#lost(nc, new Error(`the login may no longer ${denied}`));
+      void nc.close();
+      return;
+    }
+    if (this.#denials.note(denied, performance.now())) {
+      this.#log.warn({ denied }, "login to nats lacks a permission, see docs/security.md");
+    }
+    if (violation.operation !== "publish") return;
+    for (const listener of this.#listeners) listener.publishDenied?.(violation.subject);
   }
 
   #lost(nc: NatsConnection, error: unknown): void {

@@ -15,13 +15,19 @@ import {
   usernamePasswordAuthenticator,
 } from "@nats-io/transport-node";
 import type { LoginAuth, NatsLogin, SecretEntry } from "../api/login.ts";
-import { connectFailure } from "./connect-failure.ts";
+import { connectFailure, expiredFailure } from "./connect-failure.ts";
 import type { SecretFolder } from "./secrets.ts";
 import { readTls } from "./tls-files.ts";
 import { parseUserCredentials, parseUserSeed } from "./user-key.ts";
 
 /** The part of the client's connection options that a login gives; what the login does not say is absent. */
 export type LoginOptions = Pick<ConnectionOptions, "authenticator" | "tls">;
+
+/** A login, or a part of one, and where its Secrets are. */
+export interface LoginPart {
+  login: NatsLogin;
+  secrets: SecretFolder;
+}
 
 /**
  * Reads the files of a login, as they are now, into connection options. Throws an error whose
@@ -41,14 +47,13 @@ export async function loginOptions(
  * Says why an attempt to connect has failed, after `loginOptions` was fine. A server does not say
  * that a user JWT or a certificate has expired; where ours has, by our clock, that is added.
  */
-export async function explainFailure(
-  error: unknown,
-  login: NatsLogin,
-  secrets: SecretFolder,
-): Promise<string> {
-  // A file that has gone meanwhile is what the next attempt will report.
-  const expired = await expiryOf(login, secrets).catch(() => undefined);
-  return expired === undefined ? connectFailure(error) : `${connectFailure(error)}; ${expired}`;
+export async function explainFailure(error: unknown, parts: readonly LoginPart[]): Promise<string> {
+  for (const { login, secrets } of parts) {
+    // A file that has gone meanwhile is what the next attempt will report.
+    const expired = await expiryOf(login, secrets).catch(() => undefined);
+    if (expired !== undefined) return expiredFailure(error, expired);
+  }
+  return connectFailure(error);
 }
 
 async function expiryOf(login: NatsLogin, secrets: SecretFolder): Promise<string | undefined> {

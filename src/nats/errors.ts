@@ -4,6 +4,9 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NAME_IN_USE = 10058;
+/** No servers for the placement and the replicas; replicas without a cluster. */
+const LACK_OF_SERVERS = [10005, 10074];
+const MORE_SERVERS = "ask for fewer replicas or another placement, or give NATS such servers";
 
 /** Tells whether JetStream said that there is no such stream. */
 export function isStreamNotFound(error: unknown): boolean {
@@ -31,7 +34,11 @@ export function isRefusal(error: unknown): error is JetStreamApiError {
   return error instanceof JetStreamApiError && error.status >= 400 && error.status <= 500;
 }
 
-/** Gives JetStream's words with its codes: `maximum consumers limit reached (400/10026)`. */
+/**
+ * Gives JetStream's words with its codes, and what to do where they do not say it:
+ * `maximum consumers limit reached (400/10026)`.
+ */
 export function refusalSentence(error: JetStreamApiError): string {
-  return `${error.message} (${error.status}/${error.code})`;
+  const sentence = `${error.message} (${error.status}/${error.code})`;
+  return LACK_OF_SERVERS.includes(error.code) ? `${sentence}; ${MORE_SERVERS}` : sentence;
 }

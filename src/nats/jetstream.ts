@@ -4,6 +4,7 @@ import type { Connection } from "./connection.ts";
 export type {
   ConsumerConfig,
   ConsumerInfo,
+  JetStreamAccountStats,
   JetStreamManager,
   StreamConfig,
   StreamInfo,

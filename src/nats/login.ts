@@ -1,7 +1,5 @@
-import type { NatsLogin } from "../api/login.ts";
-import { explainFailure, type LoginOptions, loginOptions } from "./credentials.ts";
+import { explainFailure, type LoginOptions, type LoginPart, loginOptions } from "./credentials.ts";
 import { watchLogin } from "./login-watch.ts";
-import type { SecretFolder } from "./secrets.ts";
 
 /** How a connection logs in. */
 export interface Login {
@@ -13,11 +11,25 @@ export interface Login {
   watch(onChange: () => void): () => void;
 }
 
-/** Makes the login that a configuration describes, from the Secrets of a namespace. */
-export function loginFrom(login: NatsLogin, secrets: SecretFolder): Login {
+/**
+ * Makes the login that configurations describe, each from the Secrets of a namespace: `auth` may come
+ * from one and `tls` from another; of what several have, the last counts.
+ */
+export function loginFrom(...parts: LoginPart[]): Login {
   return {
-    options: () => loginOptions(login, secrets),
-    explain: (error) => explainFailure(error, login, secrets),
-    watch: (onChange) => watchLogin(login, secrets, onChange),
+    async options() {
+      const options: LoginOptions = {};
+      for (const { login, secrets } of parts) {
+        Object.assign(options, await loginOptions(login, secrets));
+      }
+      return options;
+    },
+    explain: (error) => explainFailure(error, parts),
+    watch(onChange) {
+      const ends = parts.map(({ login, secrets }) => watchLogin(login, secrets, onChange));
+      return () => {
+        for (const end of ends) end();
+      };
+    },
   };
 }

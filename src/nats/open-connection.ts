@@ -1,8 +1,16 @@
 import type { ConnectionOptions } from "node:tls";
-import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import {
+  connect,
+  createInbox,
+  deadline,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  PermissionViolationError,
+} from "@nats-io/transport-node";
 import { errorMessage } from "../runtime/errors.ts";
 import { connectFailure } from "./connect-failure.ts";
 import type { LoginOptions } from "./credentials.ts";
+import { deniedAction } from "./denials.ts";
 import type { Login } from "./login.ts";
 import { serverIdentityCheck } from "./server-identity.ts";
 import { type ServerOptions, serverOptionsFor } from "./servers.ts";
@@ -32,8 +40,9 @@ export async function openConnection(options: {
   } catch (error) {
     return { failed: errorMessage(error) };
   }
+  let nc: NatsConnection | undefined;
   try {
-    const nc = await connect({
+    nc = await connect({
       ...loggedIn(serverOptionsFor([...servers, ...options.discovered]), read, servers),
       name: options.name,
       reconnect: false,
@@ -42,10 +51,32 @@ export async function openConnection(options: {
       maxPingOut: MAX_PINGS_OUT,
       noAsyncTraces: true,
     });
-    return { nc };
+    const failed = await inboxFailure(nc);
+    if (failed === undefined) return { nc };
+    await nc.close();
+    return { failed };
   } catch (error) {
+    await nc?.close();
     return { failed: (await login?.explain(error)) ?? connectFailure(error) };
   }
+}
+
+/**
+ * Says why no answer of the server would arrive here. Nothing can be done over such a connection, and
+ * each request on it would only run into its deadline.
+ */
+async function inboxFailure(nc: NatsConnection): Promise<string | undefined> {
+  let failure: string | undefined;
+  const subscription = nc.subscribe(createInbox(), {
+    callback(error) {
+      if (error instanceof PermissionViolationError) failure = deniedAction(error);
+    },
+  });
+  // The server refuses a subscription before it answers what was sent after it.
+  const end = await deadline(Promise.race([nc.flush(), nc.closed()]), CONNECT_TIMEOUT_MS);
+  if (end instanceof Error) throw end;
+  if (!subscription.isClosed()) subscription.unsubscribe();
+  return failure && `the login may not ${failure}, where NATS sends every answer`;
 }
 
 function loggedIn(

@@ -31,7 +31,7 @@ export type PublishResult =
   | PublishRefusal
   /** No answer until the deadline: it may have been stored. */
   | { outcome: "timeout"; reason: string }
-  /** Too many publishes await their answer already. */
+  /** Too many publishes await their answer already, or the publisher has ended. */
   | { outcome: "busy"; reason: string };
 
 /** An event to store. `stream` is the one that must take it. */
@@ -66,6 +66,8 @@ export class Publisher {
   readonly #timeoutMs: number;
   readonly #send = perTurn<Pending>((pending) => this.#flush(pending));
   readonly #sweeper: NodeJS.Timeout;
+  #isEnded = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(options: { connection: Connection; maxInFlight: number; timeoutMs: number }) {
     this.#connection = options.connection;
@@ -78,6 +80,7 @@ export class Publisher {
     options.connection.listen({
       connected: () => this.#slots.visit((pending) => this.#send(pending)),
       disconnected: () => this.#slots.visit((pending) => (pending.resendAt = Infinity)),
+      publishDenied: (subject) => this.#denied(subject),
     });
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
@@ -96,9 +99,11 @@ export class Publisher {
       resendAt: Infinity,
       obstacle: undefined,
     };
-    const slot = this.#slots.take(pending);
+    const slot = this.#isEnded ? undefined : this.#slots.take(pending);
     if (slot === undefined) {
-      const reason = "too many events wait to be stored";
+      const reason = this.#isEnded
+        ? "the connection to NATS was given up"
+        : "too many events wait to be stored";
       setImmediate(() => publish.onResult({ outcome: "busy", reason }));
       return;
     }
@@ -106,8 +111,14 @@ export class Publisher {
     this.#send(pending);
   }
 
-  /** Ends the sweep; to be called when nothing is in flight any more. */
-  close(): void {
+  /** Takes no more events; resolves when each that was taken has its result, which its deadline bounds. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    if (this.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
     clearInterval(this.#sweeper);
   }
 
@@ -144,6 +155,13 @@ export class Publisher {
     this.#settle(pending, ack);
   }
 
+  #denied(subject: string): void {
+    const reason = `the login to NATS may not publish to "${subject}"`;
+    this.#slots.visit((pending) => {
+      if (pending.subject === subject) this.#settle(pending, { outcome: "refused", reason });
+    });
+  }
+
   #sweep(): void {
     const now = performance.now();
     this.#slots.visit((pending) => {
@@ -165,5 +183,6 @@ export class Publisher {
     this.#slots.release(pending.slot);
     pending.slot = -1;
     pending.onResult(result);
+    if (this.inFlight === 0) this.#onIdle?.();
   }
 }

@@ -49,12 +49,16 @@ export interface PullLoopOptions {
   onEnd: (end: PullEnd, received: number) => void;
   /** The consumer or its stream does not exist; the loop pauses until `start`. */
   onGone: (reason: string) => void;
+  /** Nobody has answered for a while: it may be gone, or without a leader. The loop goes on. */
+  onUnanswered: (reason: string) => void;
 }
 
 const WATCHDOG_MS = 1_000;
 const MIN_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 2_000;
-const NOBODY_BACKOFF_MS = 640;
+/** A leader that steps down is followed at once; the election after one that died takes up to ten seconds. */
+const UNANSWERED_BACKOFF_MS = 640;
+const UNANSWERED_EVERY_MS = 10_000;
 const NANOS_PER_MS = 1_000_000;
 
 interface OpenPull {
@@ -79,6 +83,7 @@ export class PullLoop {
   #wakeQueued = false;
   #backoffMs = 0;
   #backoff: NodeJS.Timeout | undefined;
+  #unansweredAt = -Infinity;
 
   constructor(options: PullLoopOptions) {
     this.#options = options;
@@ -192,12 +197,16 @@ export class PullLoop {
     }
     if (status.kind === "gone") return this.#gone(status.reason);
     if (status.kind === "again") return this.#end(status.end);
-    if (status.kind === "nobody" && this.#backoffMs >= NOBODY_BACKOFF_MS) {
-      // An election is over by now, or the consumer was deleted while no pull was open.
-      this.#gone(status.reason);
-    } else {
-      this.#backOff(status.reason);
-    }
+    if (status.kind === "nobody") this.#unanswered(status.reason);
+    this.#backOff(status.reason);
+  }
+
+  #unanswered(reason: string): void {
+    const now = performance.now();
+    if (this.#backoffMs < UNANSWERED_BACKOFF_MS) return;
+    if (now - this.#unansweredAt < UNANSWERED_EVERY_MS) return;
+    this.#unansweredAt = now;
+    this.#options.onUnanswered(reason);
   }
 
   #gone(reason: string): void {

@@ -32,8 +32,12 @@ export function createLogger(options: { name: string; level: LogLevel }): Logger
   );
 }
 
-/** Ends the process once every line of the log is written, or after five seconds when nobody reads them. */
+/**
+ * Ends the process once every line of the log is written, or after five seconds when nobody reads them.
+ * What is still running until then logs no more: the reason of the end is the last line.
+ */
 export function exitWith(log: Logger, exitCode: number): void {
+  log.level = "silent";
   const exit = () => process.exit(exitCode);
   setTimeout(exit, FLUSH_MS);
   log.flush(exit);

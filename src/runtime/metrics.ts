@@ -5,6 +5,8 @@ const DURATION_BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
 const SUBSCRIBER = ["channel", "subscriber"] as const;
+const ACCOUNT = ["login", "tier"] as const;
+const STORAGE = [...ACCOUNT, "storage"] as const;
 
 /** Every metric of the dispatcher; `channel` is `namespace/name`, `subscriber` a subscription's uid. */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -22,6 +24,7 @@ export function createMetrics() {
     ...receivingMetrics(registers),
     ...deliveryMetrics(registers),
     ...processMetrics(registers),
+    account: accountMetrics(registers),
   };
 }
 
@@ -120,12 +123,63 @@ function processMetrics(registers: Registry[]) {
     }),
     natsConnected: new Gauge({
       name: "jetstream_channel_nats_connected",
-      help: "1 while there is a connection to NATS.",
+      help: "1 while there is a connection to NATS with a login: the dispatcher's, or one that channels bring.",
+      labelNames: ["login"] as const,
       registers,
     }),
     natsDisconnects: new Counter({
       name: "jetstream_channel_nats_disconnects_total",
-      help: "How often the connection to NATS was lost.",
+      help: "How often the connection to NATS with a login was lost.",
+      labelNames: ["login"] as const,
+      registers,
+    }),
+  };
+}
+
+function accountMetrics(registers: Registry[]) {
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `jetstream_channel_account_${name}`, help, labelNames, registers });
+  return {
+    used: gauge("used_bytes", "What the account's streams use of JetStream's storage.", STORAGE),
+    reserved: gauge("reserved_bytes", "What streams with maxBytes set aside of it.", STORAGE),
+    limit: gauge("limit_bytes", "What the account may use; +Inf without a limit.", STORAGE),
+    streams: gauge("streams", "Streams of the account.", ACCOUNT),
+    streamLimit: gauge("streams_limit", "Streams it may have; +Inf without a limit.", ACCOUNT),
+    consumers: gauge("consumers", "Consumers of the account.", ACCOUNT),
+    consumerLimit: gauge(
+      "consumers_limit",
+      "Consumers it may have; +Inf without a limit.",
+      ACCOUNT,
+    ),
+  };
+}
+
+/** Every metric of the controller. */
+export type ControllerMetrics = ReturnType<typeof createControllerMetrics>;
+
+/** Makes the registry and the controller's metrics; `loop` is `channel` or `dispatcher`. */
+export function createControllerMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    reconciles: new Counter({
+      name: "jetstream_channel_controller_reconciles_total",
+      help: "Reconciles by what came of them.",
+      labelNames: ["loop", "outcome"] as const,
+      registers,
+    }),
+    reconcileDuration: new Histogram({
+      name: "jetstream_channel_controller_reconcile_duration_seconds",
+      help: "From the beginning of a reconcile to its outcome.",
+      labelNames: ["loop"] as const,
+      buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    leader: new Gauge({
+      name: "jetstream_channel_controller_leader",
+      help: "1 while this replica leads.",
       registers,
     }),
   };

@@ -6,7 +6,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { type Authenticator, connect, type NatsConnection } from "@nats-io/transport-node";
 import { dump } from "js-yaml";
 import { type ChannelObject, writeChannels } from "./channels-file.ts";
 import { type CloudEventClient, createCloudEventClient } from "./cloud-event-client.ts";
@@ -26,9 +26,11 @@ export interface DataPlaneOptions {
   /** Its further parts: `auth`, `tls`. */
   login?: Record<string, unknown>;
   /** How the test's own connection logs in. */
-  user?: { user: string; pass: string };
+  user?: { user: string; pass: string } | { authenticator: Authenticator };
   /** A nats-server that the test has started itself, and stops itself. */
   nats?: NatsServer;
+  /** Where the dispatcher and the test's own connection are told that NATS is; without it at that one server. */
+  urls?: readonly string[];
   env?: Record<string, string>;
   untilReady?: boolean;
 }
@@ -62,10 +64,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   await writeFile(configPath, dump(config));
   await writeChannels(channelsPath, options.channels);
   const nats = options.nats ?? (await startNatsServer());
+  const urls = [...(options.urls ?? [nats.url])];
   const start = () =>
     startDispatcher({
       channelsPath,
-      natsUrl: nats.url,
+      natsUrl: urls.join(","),
       env: { NATS_CONFIG_PATH: configPath, ...options.env },
       untilReady: options.untilReady ?? true,
     });
@@ -79,7 +82,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   });
   const clients: CloudEventClient[] = [];
   const nc = await connect({
-    servers: nats.url,
+    servers: urls,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 50,
     ...user,

@@ -34,8 +34,8 @@ export interface NatsOperator {
   credentials(options?: { expiresAt?: Date }): string;
 }
 
-/** Makes an operator, its system account and one account, all with new keys. */
-export function makeOperator(): NatsOperator {
+/** Makes an operator, its system account and one account, all with new keys; that account's JetStream is unlimited unless said. */
+export function makeOperator(jetStream: Record<string, unknown> = jetStreamLimits): NatsOperator {
   const operator = nkeys.createOperator();
   const system = nkeys.createAccount();
   const account = nkeys.createAccount();
@@ -46,7 +46,7 @@ export function makeOperator(): NatsOperator {
     sub: system,
     nats: { type: "account", limits: accountLimits },
   });
-  const limits = { ...accountLimits, ...jetStreamLimits };
+  const limits = { ...accountLimits, ...jetStream };
   const accountJwt = signed(operator, { sub: account, nats: { type: "account", limits } });
   return {
     config: `operator: ${operatorJwt}

@@ -26,6 +26,8 @@ export interface NatsServerOptions {
   port?: number;
   /** Goes into the server's configuration file as it is: `max_payload: 8MB`, `authorization { … }`. */
   config?: string;
+  /** Goes into the configuration's `jetstream` block: `domain: hub`. */
+  jetstream?: string;
 }
 
 /** Holds a nats-server that a test has started. */
@@ -65,7 +67,8 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     try {
-      const launch = launcher({ folder, storeDir, port, config: options.config ?? "" });
+      const { config = "", jetstream = "" } = options;
+      const launch = launcher({ folder, storeDir, port, config, jetstream });
       return natsServer({ folder, storeDir, port, launch, running: await launch() });
     } catch (error) {
       // Between our look and the server's bind another process can have taken the port.
@@ -148,17 +151,18 @@ interface Place {
   storeDir: string;
   port: number;
   config: string;
+  jetstream: string;
 }
 
 /** Gives a function that starts the server of one place, again and again. */
-function launcher({ folder, storeDir, port, config }: Place): () => Promise<Running> {
+function launcher({ folder, ...place }: Place): () => Promise<Running> {
   return async () => {
     const binary = await findTool("nats-server");
     const portsFolder = join(folder, "ports");
     await rm(portsFolder, { recursive: true, force: true });
     await mkdir(portsFolder);
     const configPath = join(folder, "nats-server.conf");
-    await writeFile(configPath, configText({ storeDir, port, portsFolder, config }));
+    await writeFile(configPath, configText({ ...place, portsFolder }));
     const child = await startChild({
       command: binary,
       arguments: ["--config", configPath],
@@ -172,7 +176,9 @@ function launcher({ folder, storeDir, port, config }: Place): () => Promise<Runn
       child.signal("SIGKILL");
       await child.ended;
       const log = child.lastLines.join("\n");
-      throw new Error(`nats-server did not start on port ${port}; its log:\n${log}`, { cause });
+      throw new Error(`nats-server did not start on port ${place.port}; its log:\n${log}`, {
+        cause,
+      });
     }
   };
 }
@@ -182,12 +188,16 @@ function configText({
   port,
   portsFolder,
   config,
+  jetstream,
 }: Omit<Place, "folder"> & { portsFolder: string }): string {
   return `host: 127.0.0.1
 port: ${port}
 http: "127.0.0.1:-1"
 ports_file_dir: ${JSON.stringify(portsFolder)}
-jetstream { store_dir: ${JSON.stringify(storeDir)} }
+jetstream {
+  store_dir: ${JSON.stringify(storeDir)}
+  ${jetstream}
+}
 ${config}
 `;
 }

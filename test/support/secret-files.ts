@@ -9,7 +9,10 @@ export type Values = Readonly<Record<string, string | Buffer>>;
 /** Holds the folder that SECRETS_PATH names. */
 export interface SecretFiles {
   readonly root: string;
-  /** Gives the folder of a Secret (or of `configmap_<name>`) in the namespace `default`, which need not be there. */
+  /**
+   * Gives the folder of a Secret (or of `configmap_<name>`), which need not be there: `<namespace>/<name>`, or a
+   * name alone in the namespace `default`. So are the names below.
+   */
   folderOf(name: string): string;
   /** Writes the values in place, into a plain folder that is made when it is not there. */
   put(name: string, values: Values): Promise<void>;
@@ -21,7 +24,7 @@ export interface SecretFiles {
 /** Makes an empty folder for Secrets. */
 export async function makeSecretFiles(): Promise<SecretFiles> {
   const root = await mkdtemp(join(tmpdir(), "secrets-"));
-  const folderOf = (name: string) => join(root, "default", name);
+  const folderOf = (name: string) => join(root, name.includes("/") ? name : `default/${name}`);
   let mounts = 0;
   return {
     root,

@@ -151,13 +151,15 @@ it("uses what is in the file at each attempt, and says of a refused JWT that it 
   await files.put("rotated", { "nats.creds": operator.credentials({ expiresAt: anHourAgo }) });
   const error = await refusal("operator", auth);
   const place = 'key "nats.creds" of Secret "rotated"';
-  expect(await explainFailure(error, parseNatsConfig({ auth }), secrets)).toMatch(
+  expect(await explainFailure(error, [{ login: parseNatsConfig({ auth }), secrets }])).toMatch(
     new RegExp(`^'?authorization violation.*; the user JWT in ${place} expired at 20`, "i"),
   );
 
   await files.put("rotated", { "nats.creds": operator.credentials() });
   expect(await publishesWith("operator", auth)).toBe(1);
-  expect(await explainFailure(error, parseNatsConfig({ auth }), secrets)).not.toMatch("expired");
+  expect(await explainFailure(error, [{ login: parseNatsConfig({ auth }), secrets }])).not.toMatch(
+    "expired",
+  );
 });
 
 /** Lists the words of a value that are secret: passwords, tokens, seeds, and JWTs. The user's name may be shown. */

@@ -94,7 +94,7 @@ async function refusal(server: NatsServer, file: object): Promise<string> {
     throw new Error("the connection was not refused");
   }
   expect(inspect(outcome, { depth: 9 })).not.toContain(keyLine(client.key));
-  return explainFailure(outcome, parseNatsConfig(file), secrets);
+  return explainFailure(outcome, [{ login: parseNatsConfig(file), secrets }]);
 }
 
 it.each([

@@ -58,7 +58,12 @@ async function publish(count: number, data = "x"): Promise<void> {
 }
 
 function startLoop(room: () => PullSize | undefined, onMessage?: (message: Msg) => void) {
-  const seen = { messages: [] as string[], ends: [] as PullEnd[], gone: [] as string[] };
+  const seen = {
+    messages: [] as string[],
+    ends: [] as PullEnd[],
+    gone: [] as string[],
+    unanswered: [] as string[],
+  };
   loop = new PullLoop({
     connection,
     log,
@@ -72,6 +77,7 @@ function startLoop(room: () => PullSize | undefined, onMessage?: (message: Msg) 
     },
     onEnd: (end) => seen.ends.push(end),
     onGone: (reason) => seen.gone.push(reason),
+    onUnanswered: (reason) => seen.unanswered.push(reason),
   });
   loop.start();
   return seen;
@@ -126,10 +132,14 @@ it("says that the consumer is gone when it is deleted under an open pull", async
   await eventually(() => seen.messages.length === 1, seconds(10, "delivery goes on"));
 });
 
-it("says that the consumer is gone when nobody answers its pulls", async () => {
+it("says that nobody answers its pulls, and goes on by itself when somebody does again", async () => {
   await jsm.consumers.delete(stream, "C");
   const seen = startLoop(() => MINUTE);
-  await eventually(() => seen.gone.length === 1, seconds(20, "it is told"));
+  await eventually(() => seen.unanswered.length === 1, seconds(20, "it is told"));
+  await addConsumer();
+  await publish(1);
+  await eventually(() => seen.messages.length === 1, seconds(20, "delivery goes on"));
+  expect(seen.gone).toEqual([]);
 });
 
 it("takes back the open pull when it is paused, so that others get the messages", async () => {

@@ -77,7 +77,7 @@ async function withPublisher(
     });
     expect(publisher.inFlight).toBe(0);
   } finally {
-    publisher.close();
+    void publisher.end();
   }
 }
 

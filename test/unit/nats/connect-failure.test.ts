@@ -1,5 +1,6 @@
+import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/transport-node";
 import { expect, it } from "vitest";
-import { connectFailure } from "../../../src/nats/connect-failure.ts";
+import { connectFailure, expiredFailure } from "../../../src/nats/connect-failure.ts";
 
 const unsigned = "no authority that is trusted has signed the server's certificate";
 const refused = "the server has refused our TLS certificate, or the lack of one";
@@ -22,4 +23,16 @@ it.each([
 
 it("leaves what has no code as it is", () => {
   expect(connectFailure(new Error("authorization violation"))).toBe("authorization violation");
+});
+
+const withCode = (code: string) => Object.assign(new Error(`write ${code}`), { code });
+
+it.each([
+  ["refused", new AuthorizationError("Authorization Violation"), "authorization violation"],
+  ["ended", new UserAuthenticationExpiredError("Expired"), "authorization violation"],
+  ["cut short", withCode("EPIPE"), "authorization violation"],
+  ["reset", withCode("ECONNRESET"), "authorization violation"],
+  ["not even reached", withCode("ECONNREFUSED"), "write ECONNREFUSED"],
+])("says of an expired login that is %s that it has expired", (_, error, failure) => {
+  expect(expiredFailure(error, "it has expired")).toBe(`${failure}; it has expired`);
 });
