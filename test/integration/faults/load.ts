@@ -40,8 +40,11 @@ export interface Load {
   finish(): Promise<void>;
 }
 
-/** Starts the subscribers: `steady` accepts all, `moody` refuses each 25th event at first. */
-export async function startSubscribers(): Promise<Subscribers> {
+/**
+ * Starts the subscribers: `steady` accepts all, `moody` refuses each 25th event at first. `stream` is the channel's
+ * `spec.stream`.
+ */
+export async function startSubscribers(stream: object = {}): Promise<Subscribers> {
   const ledger = createLedger("steady", "moody");
   const sinks: EventSink[] = [];
   const sinkFor = async (name: string, refuses: (id: number) => boolean) => {
@@ -66,6 +69,7 @@ export async function startSubscribers(): Promise<Subscribers> {
       aChannel({
         name: CHANNEL,
         spec: {
+          stream,
           // What a killed dispatcher held comes again after this.
           consumerConfigTemplate: { ackWait: "2s" },
           subscribers: [
@@ -114,7 +118,7 @@ export function startLoad(ledger: Ledger, ports: () => readonly number[]): Load 
       const outcome = answer === "broken" ? answer : answer.status;
       if (outcome === 202) break;
       refused.set(outcome, (refused.get(outcome) ?? 0) + 1);
-      if (outcome !== 503 && outcome !== "broken") {
+      if (answer !== "broken" && !isAskedToWait(answer)) {
         throw new Error(`event ${id} was answered ${outcome}: ${JSON.stringify(answer)}`);
       }
       await pause(BEFORE_RETRY_MS);
@@ -146,6 +150,10 @@ export function startLoad(ledger: Ledger, ports: () => readonly number[]): Load 
       for (const client of clients.values()) client.close();
     },
   };
+}
+
+function isAskedToWait({ status, headers }: Answer): boolean {
+  return status === 503 && headers["retry-after"] !== undefined;
 }
 
 /** Waits until both subscribers have every acknowledged event, and prints what the ledger says. */
