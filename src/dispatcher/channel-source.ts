@@ -1,6 +1,10 @@
 import type { ChannelSettings, Refusal } from "../api/settings.ts";
+import type { ServedChannel } from "./served-channel.ts";
 
-/** Where channels come from: a file in standalone mode, the Kubernetes API in a cluster. */
+/**
+ * Where channels come from, and where it is written what became of them: a file and the log in
+ * standalone mode, the Kubernetes API in a cluster.
+ */
 export interface ChannelSource {
   /** Every channel that is known, by `namespace/name`. */
   keys(): string[];
@@ -12,6 +16,16 @@ export interface ChannelSource {
   downForMs(): number;
   /** Tells whether the subscription with a uid is known not to exist any more. */
   isSubscriptionGone(channelKey: string, uid: string): Promise<boolean>;
+  /** Whether this replica may change streams, consumers and objects; of several replicas one may. */
+  isLeader(): boolean;
+  /** A channel that is being deleted and waits for `release`; undefined for every other one. */
+  leaving(key: string): ChannelSettings | undefined;
+  /** Sees to it that a channel cannot go before `release`. To be called before anything is made for it. */
+  hold(key: string): Promise<void>;
+  /** Lets a deleted channel go: nothing that it owned is left. */
+  release(key: string): Promise<void>;
+  /** Writes what became of a channel for those who ask Kubernetes. */
+  tell(key: string, served: ServedChannel | undefined): Promise<void>;
   /** Further things for people, shown at `/channels`. */
   report(): Record<string, unknown>;
 }

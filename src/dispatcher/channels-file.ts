@@ -14,9 +14,9 @@ import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { watchPaths } from "../runtime/watch-paths.ts";
+import { parseYaml } from "../runtime/yaml.ts";
 import type { ChannelSource } from "./channel-source.ts";
 import { whenSettled } from "./settled-file.ts";
-import { parseYaml } from "./yaml.ts";
 
 /** One object of a file. */
 interface Entry {
@@ -99,6 +99,21 @@ export class ChannelsFile implements ChannelSource {
   async isSubscriptionGone(): Promise<boolean> {
     return true;
   }
+
+  // Every replica of a standalone dispatcher does all; what they do is the same.
+  isLeader(): boolean {
+    return true;
+  }
+
+  leaving(): undefined {
+    return undefined;
+  }
+
+  async hold(): Promise<void> {}
+
+  async release(): Promise<void> {}
+
+  async tell(): Promise<void> {}
 
   report(): Record<string, unknown> {
     const files = [...this.#files].map(([path, { entries, error }]) => ({

@@ -5,29 +5,79 @@ import { serverOptionsFor } from "../nats/servers.ts";
 import { parseEnv, port } from "../runtime/env.ts";
 import { errorCode } from "../runtime/errors.ts";
 import { isLogLevel } from "../runtime/logger.ts";
-import { parseYaml } from "./yaml.ts";
+import { parseYaml } from "../runtime/yaml.ts";
 
 const DEFAULT_NATS_CONFIG_PATH = "/etc/config-jetstream/eventing-jetstream";
 const DEFAULT_NATS_URL = "nats://nats.nats.svc.cluster.local:4222";
 
-const Environment = z.object({
-  CHANNELS_PATH: z.string().optional(),
-  NATS_CONFIG_PATH: z.string().optional(),
-  NATS_URL: z.string().optional(),
-  HTTP_PORT: port.default(8080),
-  ADMIN_PORT: port.default(9090),
+/** Describes the dispatcher's environment; an empty variable counts as unset. */
+export const Environment = z.object({
+  CHANNELS_PATH: z
+    .string()
+    .optional()
+    .describe("YAML file with channels, or a folder of such files; unset: those of a cluster."),
+  NAMESPACE: z
+    .string()
+    .optional()
+    .describe(
+      "In a cluster: serve the channels of this namespace that have a dispatcher of theirs.",
+    ),
+  KUBECONFIG: z
+    .string()
+    .optional()
+    .describe("In a cluster: where its API server is, a file or several with : between them."),
+  HOME: z.string().optional().describe("Without KUBECONFIG: the folder of .kube/config."),
+  KUBERNETES_SERVICE_HOST: z
+    .string()
+    .optional()
+    .describe("Without either: the API server, as Kubernetes gives it to every Pod."),
+  KUBERNETES_SERVICE_PORT: z.string().optional().describe("Its port."),
+  NATS_CONFIG_PATH: z
+    .string()
+    .optional()
+    .describe(`The configuration file; unset: ${DEFAULT_NATS_CONFIG_PATH}, if it exists.`),
+  NATS_URL: z
+    .string()
+    .optional()
+    .describe(
+      `One or several servers, with commas between them, and a login as nats://user:password@host or nats://token@host; unset: the configuration's url, else ${DEFAULT_NATS_URL}.`,
+    ),
+  HTTP_PORT: port
+    .default(8080)
+    .describe("Where events come in; 0 lets the system choose, the log says which."),
+  ADMIN_PORT: port
+    .default(9090)
+    .describe("Where /healthz, /readyz, /metrics and /channels are; 0 as before."),
   LOG_LEVEL: z
     .string()
     .refine(isLogLevel, "one of trace, debug, info, warn, error, fatal, silent expected")
-    .default("info"),
-  CLUSTER_ID: z.string().default("standalone"),
-  CLUSTER_DOMAIN: z.string().default("cluster.local"),
-  POD_NAME: z.string().optional(),
-  POD_NAMESPACE: z.string().default("default"),
-  SECRETS_PATH: z.string().default("/etc/jetstream-channel/secrets"),
+    .default("info")
+    .describe("trace, debug, info, warn, error, fatal or silent."),
+  CLUSTER_ID: z
+    .string()
+    .default("standalone")
+    .describe(
+      "Written into streams and consumers as their owner; those of another one are not touched.",
+    ),
+  CLUSTER_DOMAIN: z
+    .string()
+    .default("cluster.local")
+    .describe("The end of the channels' host names."),
+  POD_NAME: z
+    .string()
+    .optional()
+    .describe("Added to the name of the connection, for nats server report connections."),
+  POD_NAMESPACE: z
+    .string()
+    .default("default")
+    .describe("Namespace of the Secrets and ConfigMaps that the configuration names."),
+  SECRETS_PATH: z
+    .string()
+    .default("/etc/jetstream-channel/secrets")
+    .describe("Where those are, as <namespace>/<secret>/<key>."),
 });
 
-/** The dispatcher's environment, checked; see the README's table. */
+/** The dispatcher's environment, checked. */
 export type Environment = z.output<typeof Environment>;
 
 /** Reads the dispatcher's environment; throws one error that names every variable that is not right. */

@@ -26,12 +26,22 @@ const FIELDS = {
   opt_start_time: "spec.consumerConfigTemplate.optStartTime",
   replay_policy: "spec.consumerConfigTemplate.replayPolicy",
   mem_storage: "spec.consumerConfigTemplate.memoryStorage",
+  inactive_threshold: "spec.consumerConfigTemplate.inactiveThreshold",
+  backoff: "spec.consumerConfigTemplate.backoff",
+  // What a channel has no field for and delivery cannot work with, should somebody have set it.
+  headers_only: "spec.consumerConfigTemplate",
+  max_batch: "spec.consumerConfigTemplate",
+  max_bytes: "spec.consumerConfigTemplate",
+  max_expires: "spec.consumerConfigTemplate",
+  priority_groups: "spec.consumerConfigTemplate",
 } as const;
 
 type Field = keyof typeof FIELDS;
 
 /** Where a consumer begins is decided once; the server keeps it (CONSUMER.CREATE, action update). */
 const START: readonly Field[] = ["deliver_policy", "opt_start_seq", "opt_start_time"];
+/** What the server takes only without the groups, too. */
+const GOES_WITH_GROUPS = { priority_policy: undefined, priority_timeout: undefined };
 const IMMUTABLE: readonly Field[] = [...START, "replay_policy", "mem_storage"];
 
 /** Gives the configuration of a subscriber's consumer; the metadata comes from ownership. */
@@ -76,7 +86,8 @@ export function consumerChanges(current: ConsumerConfig, wanted: Partial<Consume
     const obstacle = IMMUTABLE.includes(field)
       ? "where and how a consumer starts only counts when it is made"
       : undefined;
-    changes.push({ field, path, from, to, obstacle });
+    const edit = { field, path, from, to, obstacle };
+    changes.push(field === "priority_groups" ? { ...edit, with: GOES_WITH_GROUPS } : edit);
   }
   return changes;
 }
@@ -85,6 +96,6 @@ export function consumerChanges(current: ConsumerConfig, wanted: Partial<Consume
 function normal(field: Field, value: unknown): unknown {
   if (field === "opt_start_time" && typeof value === "string") return Date.parse(value);
   if (field === "num_replicas") return value ?? 0;
-  if (value === false || value === "" || value === undefined) return null;
-  return value;
+  // No list, switch or limit of these is on when it is empty or 0.
+  return value === "" || (Array.isArray(value) && value.length === 0) ? null : value || null;
 }

@@ -17,16 +17,23 @@ import type { ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { consumerChanges, consumerConfigFor } from "./consumer-config.ts";
 import { carryOut, type Unapplied } from "./edits.ts";
+import { mustLead } from "./lead.ts";
 import { bookmarkNameFor, migrateConsumer, needsMigration } from "./migrate-consumer.ts";
 
 /** What a subscriber's consumer came to. */
 export type EnsuredConsumer =
   | { ok: true; info: ConsumerInfo; unapplied: Unapplied[]; isRefused: boolean }
-  | { ok: false; reason: "ConsumerOwnedByAnother" | "ConsumerRefused"; message: string };
+  | {
+      ok: false;
+      reason: "ConsumerOwnedByAnother" | "ConsumerRefused" | "WaitingForLeader";
+      message: string;
+    };
 
 export interface ConsumerContext {
   jsm: JetStreamManager;
   clusterId: string;
+  /** Whether this replica may change anything; of several replicas one may. */
+  isLeader: () => boolean;
   log: Logger;
 }
 
@@ -81,6 +88,7 @@ export async function deleteConsumer(
   for (const name of [consumerNameFor(uid), bookmarkNameFor(uid)]) {
     const info = await findConsumer(jsm, stream, name);
     if (info === undefined || !isOwn(info, channel, context)) continue;
+    mustLead(context);
     await jsm.consumers.delete(stream, name).catch((error: unknown) => {
       if (!isConsumerNotFound(error)) throw error;
     });

@@ -1,8 +1,9 @@
-import type { Connection } from "../nats/connection.ts";
-import type { Publisher } from "../nats/publisher.ts";
+import type { NatsClient } from "../nats/client.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { AccountUsage } from "./account-usage.ts";
 import type { BodyRoom } from "./body.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { NatsClients } from "./nats-clients.ts";
 import type { ServedChannel } from "./served-channel.ts";
 
 /**
@@ -11,21 +12,21 @@ import type { ServedChannel } from "./served-channel.ts";
  */
 export function observeDispatcher(deps: {
   metrics: Metrics;
-  connection: Connection;
-  publisher: Publisher;
+  clients: NatsClients;
   room: BodyRoom;
   budget: MemoryBudget;
   served: ReadonlyMap<string, ServedChannel>;
 }): () => Promise<{ contentType: string; body: string }> {
-  const { metrics, connection, publisher, room, budget, served } = deps;
+  const { metrics, clients, room, budget, served } = deps;
+  const accounts = new AccountUsage(metrics);
   return async () => {
-    metrics.publishesInFlight.set(publisher.inFlight);
+    await accounts.observe(loginsOf(clients));
+    const inFlight = clients.all.map(({ publisher }) => publisher.inFlight);
+    metrics.publishesInFlight.set(inFlight.reduce((sum, each) => sum + each, 0));
     metrics.receivingBytes.set(room.usedBytes);
     metrics.memoryBound.set(budget.boundBytes);
     metrics.memoryUsed.set(budget.usedBytes);
-    metrics.natsConnected.set(connection.state.state === "connected" ? 1 : 0);
-    metrics.natsDisconnects.reset();
-    metrics.natsDisconnects.inc(connection.state.disconnects);
+    observeConnections(metrics, clients);
     observeSubscribers(metrics, served);
     const { registry } = metrics;
     return { contentType: registry.contentType, body: await registry.metrics() };
@@ -36,6 +37,26 @@ export function observeDispatcher(deps: {
 export async function removeChannelSeries({ received }: Metrics, channel: string): Promise<void> {
   const { values } = await received.get();
   for (const { labels } of values) if (labels.channel === channel) received.remove(labels);
+}
+
+/** The label of the dispatcher's own login; a channel's has a `/` in its name. */
+const OWN_LOGIN = "dispatcher";
+
+function loginsOf(clients: NatsClients): { name: string; client: NatsClient }[] {
+  return [{ name: OWN_LOGIN, client: clients.own }, ...clients.ofChannels];
+}
+
+function observeConnections(
+  { natsConnected, natsDisconnects }: Metrics,
+  clients: NatsClients,
+): void {
+  natsConnected.reset();
+  natsDisconnects.reset();
+  for (const { name: login, client } of loginsOf(clients)) {
+    const { state, disconnects } = client.connection.state;
+    natsConnected.set({ login }, state === "connected" ? 1 : 0);
+    natsDisconnects.inc({ login }, disconnects);
+  }
 }
 
 function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, ServedChannel>): void {

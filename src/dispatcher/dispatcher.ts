@@ -1,14 +1,9 @@
 /*
- * The dispatcher, put together: connection → publisher, acks → reconciler, subscriptions → servers.
+ * The dispatcher, put together: logins at NATS → reconciler, subscriptions → servers.
  * main.ts gives it the configuration and the source of channels; no event is decided about here.
  */
 import { createWorkQueue, type WorkQueue } from "../kube/work-queue.ts";
-import { Acks } from "../nats/acks.ts";
-import { Connection } from "../nats/connection.ts";
-import { apiPrefixFor } from "../nats/jetstream.ts";
-import { loginFrom } from "../nats/login.ts";
-import { Publisher } from "../nats/publisher.ts";
-import { SecretFolder } from "../nats/secrets.ts";
+import type { NatsClient } from "../nats/client.ts";
 import { startAdminServer } from "../runtime/admin-server.ts";
 import type { ShutdownStep } from "../runtime/lifecycle.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -20,6 +15,7 @@ import { observeDispatcher } from "./dispatcher-metrics.ts";
 import { HttpSender } from "./http-sender.ts";
 import { type EventServer, startEventServer } from "./http-server.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { type ChannelLogin, NatsClients } from "./nats-clients.ts";
 import { readiness } from "./readiness.ts";
 import { receiver } from "./receiver.ts";
 import { type ChannelReconciler, channelReconciler } from "./reconcile-channel.ts";
@@ -27,6 +23,7 @@ import { Routes, unavailableRoute } from "./routes.ts";
 import type { ServedChannel } from "./served-channel.ts";
 import { shutdownSteps } from "./shutdown.ts";
 import { statusPage } from "./status-page.ts";
+import { StreamWatch } from "./stream-watch.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Channels at once that wait for answers of the server; more makes it slower, not faster. */
@@ -39,15 +36,17 @@ export interface StartedSource {
   source: ChannelSource;
   /** Why it can give nothing; undefined when it can. */
   fault: () => string | undefined;
-  stop: () => void;
+  stop: () => void | Promise<void>;
 }
+
+/** Starts a source of channels; `onChange` is to be called for each channel that is new or changed. */
+export type StartSource = (onChange: (key: string) => void) => Promise<StartedSource>;
 
 export interface DispatcherOptions {
   environment: Environment;
   configuration: Configuration;
   log: Logger;
-  /** Starts the source of channels; `onChange` is to be called for each channel that is new or changed. */
-  startSource: (onChange: (key: string) => void) => Promise<StartedSource>;
+  startSource: StartSource;
   /** What happens to the stream of a deleted channel that does not say. */
   defaultDeletionPolicy: "Delete" | "Retain";
 }
@@ -58,34 +57,42 @@ type Parts = ReturnType<typeof makeParts>;
 export async function startDispatcher(
   options: DispatcherOptions,
 ): Promise<[name: string, step: ShutdownStep][]> {
-  const parts = makeParts(options);
-  const { connection } = parts;
+  const parts = makeParts(options, (login) => queueUnserved(login.client));
+  const { connection } = parts.clients.own;
   const queue = createWorkQueue({
     concurrency: RECONCILES_AT_ONCE,
     work: (key) => reconciler.reconcile(key),
   });
   let started = false;
   const { source, fault, stop } = await options.startSource((key) => {
-    // What is there at the start is queued when there is a connection.
-    if (started) queue.add(key);
+    if (started) changed(key);
   });
-  // A channel that is known and not yet served is not unknown.
-  for (const key of source.keys()) {
+  const changed = (key: string): void => {
     const channel = source.get(key);
-    if (channel === undefined) continue;
-    const reason = "The channel waits for its stream.";
-    parts.routes.set(channel, unavailableRoute(channel, reason, parts.metrics));
-  }
+    // A channel that is known and not yet served is not unknown.
+    if (channel !== undefined && !served.has(key)) {
+      const reason = "The channel waits for its stream.";
+      parts.routes.set(channel, unavailableRoute(key, reason, parts.metrics));
+    }
+    queue.add(key);
+  };
   const reconciler = makeReconciler(options, parts, { source, queue });
   const { served } = reconciler;
+  const watch = new StreamWatch({ served, log: options.log, requeue: (key) => queue.add(key) });
   const ready = readiness({ connection, source, served, sourceFault: fault });
-  connection.listen({
-    connected() {
-      for (const key of source.keys()) if (!isServed(served.get(key))) queue.add(key);
-    },
-  });
+  const queueUnserved = (client: NatsClient): void => {
+    for (const key of source.keys()) {
+      const channel = served.get(key);
+      const isTheirs = channel === undefined || channel.client === client;
+      if (isTheirs && !isServed(channel)) queue.add(key);
+    }
+  };
+  const newsOfLogin = () => queueUnserved(parts.clients.own);
+  connection.listen({ connected: newsOfLogin, failing: newsOfLogin });
   started = true;
+  for (const key of source.keys()) changed(key);
   connection.start();
+  watch.start();
   const ticker = setInterval(() => tick(parts.running), TICK_MS);
   const { events, admin } = await startServers(options, parts, {
     source,
@@ -99,41 +106,38 @@ export async function startDispatcher(
     admin,
     async stopChanges() {
       ready.stop();
-      stop();
+      watch.stop();
       await queue.stop();
+      await stop();
     },
     stopTicking: () => clearInterval(ticker),
   });
 }
 
 /** Makes the parts that know no channel. */
-function makeParts({ configuration, environment, log }: DispatcherOptions) {
-  const { dispatch, auth, tls } = configuration;
-  const { SECRETS_PATH: root, POD_NAMESPACE: namespace } = environment;
-  const secrets = new SecretFolder({ root, namespace });
-  const hasLogin = auth !== undefined || tls !== undefined;
-  const connection = new Connection({
-    servers: configuration.servers,
+function makeParts(
+  { configuration, environment, log }: DispatcherOptions,
+  onLoginChange: (login: ChannelLogin) => void,
+) {
+  const { dispatch } = configuration;
+  const clients = new NatsClients({
+    configuration,
+    secretsPath: environment.SECRETS_PATH,
+    namespace: environment.POD_NAMESPACE,
     name: `jetstream-channel-dispatcher ${environment.POD_NAME ?? ""}`.trim(),
     log,
-    ...(hasLogin ? { login: loginFrom({ auth, tls }, secrets) } : {}),
+    onChange: onLoginChange,
   });
   return {
-    connection,
+    clients,
     metrics: createMetrics(),
-    publisher: new Publisher({
-      connection,
-      maxInFlight: dispatch.maxPublishes,
-      timeoutMs: dispatch.publishTimeoutMs,
-    }),
-    acks: new Acks(connection),
     sender: new HttpSender(),
     routes: new Routes(environment.CLUSTER_DOMAIN),
     running: new Set<Subscription>(),
     room: new BodyRoom(dispatch.publishBytes),
     budget: new MemoryBudget({
       totalBytes: dispatch.memoryBytes,
-      messageBytes: () => connection.maxPayload,
+      messageBytes: () => clients.maxPayload,
     }),
   };
 }
@@ -144,24 +148,17 @@ function makeReconciler(
   { source, queue }: { source: ChannelSource; queue: WorkQueue },
 ): ChannelReconciler {
   const { configuration, environment, log } = options;
-  const { domain } = configuration.jetstream;
+  const { dispatch } = configuration;
   const requeue = (key: string): void => queue.add(key);
   return channelReconciler({
     ...parts,
     source,
     log,
-    domain,
     requeue,
+    maxEventBytes: dispatch.maxEventBytes,
     clusterId: environment.CLUSTER_ID,
     defaultDeletionPolicy: options.defaultDeletionPolicy,
-    subscribers: {
-      ...parts,
-      log,
-      domain,
-      requeue,
-      dispatch: configuration.dispatch,
-      apiPrefix: apiPrefixFor(domain),
-    },
+    subscribers: { ...parts, log, requeue, dispatch },
   });
 }
 
@@ -170,14 +167,12 @@ async function startServers(
   parts: Parts,
   state: { source: ChannelSource; reconciler: ChannelReconciler; ready: () => true | string },
 ) {
-  const { connection } = parts;
   const { source, ready } = state;
   const { served } = state.reconciler;
   const { dispatch } = configuration;
   const receive = receiver({
     ...parts,
     log,
-    maxMessageBytes: () => Math.min(connection.maxPayload, dispatch.maxEventBytes ?? Infinity),
     sourceIsDown: () => source.downForMs() > SOURCE_DOWN_MS,
   });
   const { HTTP_PORT, ADMIN_PORT } = environment;
@@ -196,7 +191,7 @@ async function startServers(
       healthy: () => true,
       ready,
       metrics: observeDispatcher({ ...parts, served }),
-      json: { "/channels": statusPage({ source, served, connection, clusterDomain }) },
+      json: { "/channels": statusPage({ ...parts, source, served, clusterDomain }) },
     },
   }).catch((cause: unknown) => {
     throw new Error(`cannot listen on port ${ADMIN_PORT} (ADMIN_PORT)`, { cause });

@@ -15,6 +15,8 @@ export interface Edit {
   path: string;
   from: unknown;
   to: unknown;
+  /** Further fields that the server takes only together with it. */
+  with?: Record<string, unknown>;
   /** Why it is not even tried; undefined when it is. */
   obstacle: string | undefined;
 }
@@ -100,7 +102,8 @@ async function tryUpdate<Info>(
   update: (fields: Record<string, unknown>) => Promise<Info>,
 ): Promise<{ ok: true; info: Info } | { ok: false; reason: string }> {
   try {
-    const info = await update(Object.fromEntries(edits.map(({ field, to }) => [field, to])));
+    const fields = edits.map(({ field, to, with: others }) => ({ ...others, [field]: to }));
+    const info = await update(Object.assign({}, ...fields) as Record<string, unknown>);
     return { ok: true, info };
   } catch (error) {
     if (!isRefusal(error) || isConsumerNotFound(error)) throw error;

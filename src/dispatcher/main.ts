@@ -1,12 +1,14 @@
 /*
  * The dispatcher program: environment → configuration → source of channels → dispatcher → signals.
+ * Channels come from files where CHANNELS_PATH names them (standalone mode), else from the cluster.
  */
 import { errorMessage } from "../runtime/errors.ts";
 import { runUntilSignal } from "../runtime/lifecycle.ts";
 import { createLogger, exitWith, isLogLevel, type Logger } from "../runtime/logger.ts";
 import { ChannelsFile } from "./channels-file.ts";
+import { watchChannels } from "./cluster-channels.ts";
 import { type Environment, parseEnvironment, readConfiguration } from "./configuration.ts";
-import { startDispatcher } from "./dispatcher.ts";
+import { type StartSource, startDispatcher } from "./dispatcher.ts";
 
 const { LOG_LEVEL: level = "info" } = process.env;
 const log = createLogger({
@@ -23,24 +25,23 @@ try {
 
 async function run(environment: Environment, log: Logger): Promise<void> {
   const { CHANNELS_PATH: path } = environment;
-  if (path === undefined) {
-    throw new Error(
-      "CHANNELS_PATH must name a YAML file, or a folder of them, with NatsJetStreamChannel objects",
-    );
-  }
   const configuration = await readConfiguration(environment);
   for (const warning of configuration.warnings) log.warn({ warning }, "configuration works, but");
+  const { jetstream: naming } = configuration;
+  const startFromFiles: StartSource = async (onChange) => {
+    const file = new ChannelsFile({ path: path ?? "", naming, log, onChange });
+    await file.start();
+    return { source: file, fault: () => file.fault, stop: () => file.stop() };
+  };
+  const startFromCluster: StartSource = (onChange) =>
+    watchChannels({ environment, naming, log, onChange });
   const steps = await startDispatcher({
     environment,
     configuration,
     log,
-    defaultDeletionPolicy: "Retain",
-    async startSource(onChange) {
-      const { jetstream: naming } = configuration;
-      const file = new ChannelsFile({ path, naming, log, onChange });
-      await file.start();
-      return { source: file, fault: () => file.fault, stop: () => file.stop() };
-    },
+    // A file may be a part of what there was; in a cluster an object is deleted on purpose.
+    defaultDeletionPolicy: path === undefined ? "Delete" : "Retain",
+    startSource: path === undefined ? startFromCluster : startFromFiles,
   });
   runUntilSignal({ log, gracePeriodMs: () => configuration.dispatch.gracePeriodMs, steps });
 }

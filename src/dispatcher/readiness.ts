@@ -15,13 +15,15 @@ export function readiness(deps: {
   sourceFault: () => string | undefined;
 }): { ready: () => true | string; stop: () => void } {
   const { connection, source, served } = deps;
-  const atStart = new Set(source.keys().filter((key) => source.get(key) !== undefined));
+  /** Known when the source first could give something. */
+  let atStart: Set<string> | undefined;
   let stopping = false;
 
   const settle = (): string | undefined => {
+    atStart ??= new Set(source.keys().filter((key) => source.get(key) !== undefined));
     for (const key of atStart) {
       const status = served.get(key)?.status;
-      const isRefused = REFUSAL_REASONS.some((reason) => reason === status?.reason);
+      const isRefused = REFUSAL_REASONS.includes(status?.reason ?? "");
       // One that was deleted meanwhile is nobody's to wait for.
       if (status?.ready === true || isRefused || source.get(key) === undefined) atStart.delete(key);
       else return `channel ${key}: ${status?.message ?? "not yet served"}`;

@@ -15,7 +15,7 @@ import {
   readHead,
   structuredEvent,
 } from "../cloudevents/http-binding.ts";
-import { HeaderBytes, type Publisher, type PublishResult } from "../nats/publisher.ts";
+import { HeaderBytes, type PublishResult } from "../nats/publisher.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { answer, answerOptions, answerProbe, isKubeletProbe, Refusal, refuse } from "./answers.ts";
@@ -24,12 +24,9 @@ import { type Caller, type ReceiveOutcome, type Route, type Routes, targetOf } f
 
 export interface ReceiverDeps {
   routes: Routes;
-  publisher: Publisher;
   room: BodyRoom;
   metrics: Metrics;
   log: Logger;
-  /** The largest message in bytes, headers and data together: the server's and the configured limit. */
-  maxMessageBytes: () => number;
   /** Whether news of channels has been missing for long, so that an unknown address says nothing. */
   sourceIsDown: () => boolean;
 }
@@ -104,7 +101,8 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
   const { request, response, head, route, caller, fail } = acceptance;
   const allowed = route.policy(caller);
   if (allowed !== true) throw new Refusal(403, "forbidden", allowed);
-  if (route.unavailable !== undefined) throw new Refusal(503, "unavailable", route.unavailable);
+  const { store } = route;
+  if ("unavailable" in store) throw new Refusal(503, "unavailable", store.unavailable);
   if (route.readOnly !== undefined) {
     throw new Refusal(405, "read_only", route.readOnly, { allow: "OPTIONS" });
   }
@@ -113,7 +111,7 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
     throw new Refusal(content.status, outcomeOf(content.status), content.reason);
   }
   const ready = content.mode === "binary" ? new HeaderBytes(binaryEvent(head)) : undefined;
-  const limit = Math.min(deps.maxMessageBytes(), route.maxMessageBytes);
+  const limit = store.maxMessageBytes();
   const maxBytes = limit - (ready?.bytes.length ?? 0);
   if (maxBytes < 0) throw new Refusal(431, "too_large", tooLarge("headers alone", limit));
   if (head.contentLength !== undefined && head.contentLength > maxBytes) {
@@ -133,13 +131,12 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
       if (headers.bytes.length + body.length > limit) {
         throw new Refusal(413, "too_large", tooLarge("event", limit));
       }
-      const { stream, subject } = route;
-      deps.publisher.publish({
-        subject,
-        stream,
+      store.publisher.publish({
+        subject: store.subject,
+        stream: store.stream,
         headers,
         data: body,
-        onUnavailable: route.onUnavailable,
+        onUnavailable: store.onUnavailable,
         onResult: (result) => {
           release();
           deps.metrics.publishDuration.observe((performance.now() - startedAt) / 1_000);

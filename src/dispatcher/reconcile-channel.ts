@@ -12,29 +12,32 @@
  */
 import type { ChannelSettings } from "../api/settings.ts";
 import type { WorkResult } from "../kube/work-queue.ts";
-import type { Connection } from "../nats/connection.ts";
-import { jetstream, type StreamInfo } from "../nats/jetstream.ts";
+import type { NatsClient } from "../nats/client.ts";
+import type { JetStreamManager } from "../nats/jetstream.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { routeFor } from "./channel-route.ts";
 import type { ChannelSource } from "./channel-source.ts";
+import { logNotes, notDeleted, statusFor, statusWithout } from "./channel-states.ts";
 import { removeChannelSeries } from "./dispatcher-metrics.ts";
-import { outcomeCounter, type Routes, unavailableRoute } from "./routes.ts";
+import { followStream } from "./follow.ts";
+import type { NatsClients } from "./nats-clients.ts";
+import { type Routes, unavailableRoute } from "./routes.ts";
 import { type SubscriberDeps, serveSubscriber } from "./serve-subscriber.ts";
-import type { ChannelStatus, RefusalReason, ServedChannel } from "./served-channel.ts";
-import { specNotes } from "./spec-notes.ts";
-import { deleteStream, type EnsuredStream, ensureStream } from "./stream.ts";
+import type { ChannelStatus, ServedChannel } from "./served-channel.ts";
+import { deleteStream, ensureStream } from "./stream.ts";
 import { dropVanished } from "./vanished-subscribers.ts";
 
 export interface ChannelReconcilerDeps {
-  connection: Connection;
+  clients: NatsClients;
   source: ChannelSource;
   routes: Routes;
   metrics: Metrics;
   log: Logger;
   clusterId: string;
-  /** JetStream's domain; "" for none. */
-  domain: string;
+  /** The configured limit of an event, headers and data together, in bytes. */
+  maxEventBytes: number | undefined;
   subscribers: SubscriberDeps;
   /** What happens to the stream of a deleted channel that does not say. */
   defaultDeletionPolicy: "Delete" | "Retain";
@@ -51,32 +54,48 @@ export interface ChannelReconciler {
 /** When to look again at what others can change: whose a stream is, what a server takes, whether a subscriber is gone. */
 const LOOK_AGAIN_MS = 15_000;
 
-/** A channel that asks for an account of its own must not end up in the dispatcher's. */
-const LOGIN_REFUSAL = {
-  reason: "AuthNotSupported",
-  message:
-    "spec.auth: a login of a channel's own is not there yet; leave it out to use the dispatcher's",
-} as const;
+/** Reasons of waiting for something that is not the channel's. */
+const WAITS: readonly string[] = ["NatsNotConnected", "WaitingForLeader"];
 
 /** Makes flow 1; see the head of this file. */
 export function channelReconciler(deps: ChannelReconcilerDeps): ChannelReconciler {
   const served = new Map<string, ServedChannel>();
+  const { source, log } = deps;
+
+  const reconcile = async (key: string): Promise<WorkResult> => {
+    const channel = source.get(key);
+    const known = served.get(key);
+    if (channel !== undefined) return await reconcileChannel(channel, known, served, deps);
+    const leaving = source.leaving(key);
+    const going = known ?? (leaving && newlyServed(leaving, deps.clients.take(leaving)));
+    if (going !== undefined) {
+      served.set(key, going);
+      await removeChannel(going, served, deps);
+    }
+    return { outcome: "done" };
+  };
+
+  const failed = (key: string, error: unknown): WorkResult => {
+    const message = errorMessage(error);
+    const known = served.get(key);
+    if (known !== undefined && source.leaving(key) === undefined) {
+      known.status = { ...known.status, message };
+    } else if (known !== undefined) known.status = notDeleted(known, message);
+    log.warn({ channel: key, error: message }, "channel is not as it should be, trying again");
+    return { outcome: "failed" };
+  };
+
   return {
     served,
     async reconcile(key) {
+      const result = await reconcile(key).catch((error: unknown) => failed(key, error));
       try {
-        const channel = deps.source.get(key);
-        const known = served.get(key);
-        if (channel !== undefined) return await reconcileChannel(channel, known, served, deps);
-        if (known !== undefined) await removeChannel(known, served, deps);
-        return { outcome: "done" };
+        await source.tell(key, served.get(key));
+        return result;
       } catch (error) {
-        const known = served.get(key);
-        const message = errorMessage(error);
-        if (known !== undefined) known.status = { ...known.status, message };
-        deps.log.warn(
-          { channel: key, error: message },
-          "channel is not as it should be, trying again",
+        log.warn(
+          { channel: key, error: errorMessage(error) },
+          "status is not written, trying again",
         );
         return { outcome: "failed" };
       }
@@ -90,16 +109,30 @@ async function reconcileChannel(
   served: Map<string, ServedChannel>,
   deps: ChannelReconcilerDeps,
 ): Promise<WorkResult> {
-  const state = known ?? newlyServed(channel);
+  const state = known ?? newlyServed(channel, deps.clients.take(channel));
   served.set(channel.key, state);
-  if (state.channel.stream.name !== channel.stream.name) await leaveStream(state, deps);
+  const isSameLogin = deps.clients.isFor(state.client, channel);
+  if (state.channel.stream.name !== channel.stream.name || !isSameLogin) {
+    await leaveStream(state, deps);
+  }
+  if (!isSameLogin) {
+    const left = state.client;
+    state.client = deps.clients.take(channel);
+    deps.clients.release(left);
+  }
   state.channel = channel;
-  if (channel.login !== undefined) return await refused(state, LOGIN_REFUSAL, deps);
-  const jsm = await jetstream(deps.connection, deps.domain);
-  const context = { jsm, clusterId: deps.clusterId, log: deps.log };
+  state.left = undefined;
+  if (isWithoutConnection(state)) return await waitForConnection(state, deps);
+  const jsm = await state.client.jetstream();
+  const context = contextFor(jsm, deps);
+  const isLeader = deps.source.isLeader();
+  if (isLeader) await deps.source.hold(channel.key);
 
-  const stream = await ensureStream(channel, context);
+  const stream = await (isLeader ? ensureStream : followStream)(channel, context);
   if (!stream.ok) return await refused(state, stream, deps);
+  // Who follows has left nothing that others could change.
+  if (isLeader)
+    state.left = stream.template === undefined ? [stream.info] : [stream.info, stream.template];
 
   const status = statusFor(stream, channel);
   const { faults, isRefused } = await serveSubscribers(status, {
@@ -108,14 +141,14 @@ async function reconcileChannel(
     context,
     deps: deps.subscribers,
   });
-  deps.routes.set(channel, routeFor(channel, stream.info, deps));
+  deps.routes.set(channel, routeFor(state, stream.info, deps));
   const isWaiting = await dropVanished(state, context, deps.source).catch((error: unknown) => {
     faults.push(error);
     return false;
   });
   if (!state.status.ready)
     deps.log.info({ channel: channel.key, stream: stream.info.config.name }, "channel is served");
-  logUnapplied(state.status, status, channel.key, deps.log);
+  logNotes(state.status, status, channel.key, deps.log);
   state.status = status;
   if (faults.length > 0) throw new AggregateError(faults, "");
   const mayChange = isWaiting || isRefused || stream.isRefused;
@@ -145,70 +178,48 @@ async function serveSubscribers(
   return { faults, isRefused };
 }
 
-function newlyServed(channel: ChannelSettings): ServedChannel {
+function newlyServed(channel: ChannelSettings, client: NatsClient): ServedChannel {
   const status = statusWithout("NotYetReconciled", "the channel waits for its stream");
-  return { channel, subscribers: new Map(), isSwept: false, status };
+  return { channel, client, subscribers: new Map(), isSwept: false, left: undefined, status };
 }
 
-/** The status of a channel that takes and delivers nothing. */
-function statusWithout(reason: string, message: string): ChannelStatus {
-  return { ready: false, reason, message, unapplied: [], subscribers: new Map() };
+/** One that was served waits for a lost connection as it is; one that never was says why. */
+function isWithoutConnection({ client, status }: ServedChannel): boolean {
+  return client.connection.current === undefined && !status.ready;
 }
 
-function statusFor(
-  stream: Extract<EnsuredStream, { ok: true }>,
-  channel: ChannelSettings,
-): ChannelStatus {
-  const { name, subjects, storage, num_replicas: replicas, retention } = stream.info.config;
-  return {
-    ready: true,
-    stream: { name, subjects: subjects ?? [], storage, replicas, retention, origin: stream.origin },
-    unapplied: [...specNotes(channel), ...stream.unapplied],
-    subscribers: new Map(),
-  };
+/** There was no connection yet with the channel's login; news of it reconcile the channel again. */
+async function waitForConnection(
+  state: ServedChannel,
+  deps: ChannelReconcilerDeps,
+): Promise<WorkResult> {
+  const { lastError } = state.client.connection.state;
+  if (lastError === undefined) return { outcome: "done" };
+  const refusal =
+    state.channel.login === undefined
+      ? { reason: "NatsNotConnected", message: `not connected to NATS: ${lastError}` }
+      : { reason: "LoginFailed", message: `spec.auth: cannot log in to NATS: ${lastError}` };
+  return await refused(state, refusal, deps);
 }
 
 /** The channel cannot have its stream: it takes and delivers nothing, and says why. */
 async function refused(
   state: ServedChannel,
-  refusal: { reason: RefusalReason; message: string },
+  refusal: { reason: string; message: string },
   deps: ChannelReconcilerDeps,
 ): Promise<WorkResult> {
   const { key } = state.channel;
   const { reason, message } = refusal;
   if (state.status.message !== message) {
-    deps.log.error({ channel: key, reason, message }, "channel cannot be served");
+    // What ends without anybody's doing is told once, by who sees it first: the connection, the leader.
+    const level = WAITS.includes(reason) ? "debug" : "error";
+    deps.log[level]({ channel: key, reason, message }, "channel cannot be served");
   }
   await leaveStream(state, deps);
   const { routes, metrics } = deps;
-  routes.set(state.channel, unavailableRoute(state.channel, `Not stored: ${message}.`, metrics));
+  routes.set(state.channel, unavailableRoute(key, `Not stored: ${message}.`, metrics));
   state.status = statusWithout(reason, message);
   return { outcome: "done", requeueAfterMs: LOOK_AGAIN_MS };
-}
-
-function routeFor(channel: ChannelSettings, info: StreamInfo, deps: ChannelReconcilerDeps) {
-  const { max_msg_size: maxMsgSize, mirror, name } = info.config;
-  const mirrored = mirror?.name;
-  let askedAt = -Infinity;
-  return {
-    key: channel.key,
-    stream: name,
-    subject: channel.stream.subject,
-    maxMessageBytes: maxMsgSize > 0 ? maxMsgSize : Infinity,
-    unavailable: undefined,
-    readOnly:
-      mirrored === undefined
-        ? undefined
-        : `The channel mirrors the stream ${mirrored} and takes no events of its own.`,
-    policy: (): true => true,
-    count: outcomeCounter(deps.metrics, channel.key),
-    onUnavailable: () => {
-      const now = performance.now();
-      if (now - askedAt < 1_000) return;
-      askedAt = now;
-      deps.requeue(channel.key);
-    },
-  };
 }
 
 async function removeChannel(
@@ -217,15 +228,23 @@ async function removeChannel(
   deps: ChannelReconcilerDeps,
 ): Promise<void> {
   const { channel } = state;
+  const { source } = deps;
   await leaveStream(state, deps);
   deps.routes.remove(channel.key);
-  if ((channel.stream.deletionPolicy ?? deps.defaultDeletionPolicy) === "Delete") {
-    const jsm = await jetstream(deps.connection, deps.domain);
-    await deleteStream(channel, { jsm, clusterId: deps.clusterId, log: deps.log });
+  if (source.isLeader()) {
+    if ((channel.stream.deletionPolicy ?? deps.defaultDeletionPolicy) === "Delete") {
+      await deleteStream(channel, contextFor(await state.client.jetstream(), deps));
+    }
+    await source.release(channel.key);
   }
   served.delete(channel.key);
+  deps.clients.release(state.client);
   await removeChannelSeries(deps.metrics, channel.key);
   deps.log.info({ channel: channel.key }, "channel is no longer served");
+}
+
+function contextFor(jsm: JetStreamManager, { source, clusterId, log }: ChannelReconcilerDeps) {
+  return { jsm, clusterId, log, isLeader: () => source.isLeader() };
 }
 
 /** Stops all that works on the channel's present stream; the stream and its consumers stay. */
@@ -233,7 +252,7 @@ async function leaveStream(state: ServedChannel, deps: ChannelReconcilerDeps): P
   const { routes, metrics } = deps;
   routes.set(
     state.channel,
-    unavailableRoute(state.channel, "The channel waits for its stream.", metrics),
+    unavailableRoute(state.channel.key, "The channel waits for its stream.", metrics),
   );
   state.status = statusWithout("NotServed", "the channel has left its stream");
   for (const [uid, { subscription, stats }] of state.subscribers) {
@@ -242,11 +261,5 @@ async function leaveStream(state: ServedChannel, deps: ChannelReconcilerDeps): P
     state.subscribers.delete(uid);
   }
   state.isSwept = false;
-}
-
-function logUnapplied(before: ChannelStatus, after: ChannelStatus, key: string, log: Logger): void {
-  const known = new Set(before.unapplied.map(({ reason }) => reason));
-  for (const { path, reason } of after.unapplied) {
-    if (!known.has(reason)) log.warn({ channel: key, path, reason }, "edit is not applied");
-  }
+  state.left = undefined;
 }

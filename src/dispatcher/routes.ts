@@ -1,4 +1,5 @@
 import { channelHostsFor, isChannelHost } from "../api/names.ts";
+import type { Publisher } from "../nats/publisher.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 
 /** Who sends, as far as the transport tells; what an EventPolicy decides on. */
@@ -12,18 +13,23 @@ export interface Caller {
 export interface Route {
   /** `namespace/name` */
   key: string;
-  stream: string;
-  subject: string;
-  /** The stream's limit of headers and data together, in bytes; Infinity when it has none. */
-  maxMessageBytes: number;
-  /** Why the channel takes no events now, as one sentence; undefined when it does. */
-  unavailable: string | undefined;
+  /** Where events are stored, or why none can be now, as one sentence. */
+  store: Store | { unavailable: string };
   /** Why the channel takes no events at all (it mirrors another stream); undefined when it does. */
   readOnly: string | undefined;
   /** Decides whether a caller may send: true, or the reason why not. */
   policy: (caller: Caller) => true | string;
   /** Counts requests by outcome. */
   count: (outcome: ReceiveOutcome) => void;
+}
+
+/** Where a channel's events are stored. */
+export interface Store {
+  publisher: Publisher;
+  stream: string;
+  subject: string;
+  /** The largest message in bytes, headers and data together: of server, stream and configuration the least. */
+  maxMessageBytes: () => number;
   /** Told when the stream did not take an event: it may be gone, or another have its subject. Called often. */
   onUnavailable: () => void;
 }
@@ -55,21 +61,13 @@ export function outcomeCounter(metrics: Metrics, channel: string): Route["count"
 }
 
 /** Makes the route of a channel that is known and cannot take events yet, or not now. */
-export function unavailableRoute(
-  channel: { key: string; stream: { name: string; subject: string } },
-  reason: string,
-  metrics: Metrics,
-): Route {
+export function unavailableRoute(key: string, reason: string, metrics: Metrics): Route {
   return {
-    key: channel.key,
-    stream: channel.stream.name,
-    subject: channel.stream.subject,
-    maxMessageBytes: Infinity,
-    unavailable: reason,
+    key,
+    store: { unavailable: reason },
     readOnly: undefined,
     policy: () => true,
-    count: outcomeCounter(metrics, channel.key),
-    onUnavailable: () => undefined,
+    count: outcomeCounter(metrics, key),
   };
 }
 
@@ -92,6 +90,8 @@ export class Routes {
     this.#hostsOf.set(route.key, hosts);
     for (const host of hosts) this.#byHost.set(host, route);
     this.#byPath.set(`/${route.key}`, route);
+    // Who waits for a channel waits until it takes events.
+    if ("unavailable" in route.store) return;
     for (const host of hosts) {
       for (const resolve of this.#waiting.get(host) ?? []) resolve(route);
     }
@@ -121,7 +121,7 @@ export class Routes {
     return (path === "/" || path.startsWith("/?")) && isChannelHost(host, this.#clusterDomain);
   }
 
-  /** Waits for a host's route; undefined when it does not come in time. */
+  /** Waits for a host's route until it takes events; gives what there is when that takes too long. */
   async wait(host: string, withinMs: number): Promise<Route | undefined> {
     const key = normalHost(host);
     return await new Promise((resolve) => {
@@ -133,7 +133,7 @@ export class Routes {
         if (waiting.size === 0) this.#waiting.delete(key);
         resolve(route);
       };
-      const timer = setTimeout(() => done(undefined), withinMs);
+      const timer = setTimeout(() => done(this.#byHost.get(key)), withinMs);
       waiting.add(done);
     });
   }

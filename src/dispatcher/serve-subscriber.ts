@@ -5,17 +5,18 @@
 import { consumerNameFor } from "../api/names.ts";
 import type { DispatchSettings } from "../api/nats-config.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
-import type { Acks } from "../nats/acks.ts";
-import type { Connection } from "../nats/connection.ts";
-import { type ConsumerInfo, jetstream, type StreamInfo } from "../nats/jetstream.ts";
+import type { NatsClient } from "../nats/client.ts";
+import type { ConsumerInfo, StreamInfo } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type ConsumerContext, ensureConsumer, findConsumer } from "./consumer.ts";
 import type { Recipient } from "./deliver.ts";
 import { DeliveryStats } from "./delivery-stats.ts";
 import type { Unapplied } from "./edits.ts";
+import { followConsumer } from "./follow.ts";
 import type { HttpSender } from "./http-sender.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { NatsClients } from "./nats-clients.ts";
 import { pullTimesFor } from "./pull-room.ts";
 import { maxAttemptsFor } from "./retry.ts";
 import type { ServedChannel, ServedSubscriber, SubscriberStatus } from "./served-channel.ts";
@@ -23,16 +24,12 @@ import { Subscription } from "./subscription.ts";
 import type { ConsumerState, SubscriptionSettings } from "./subscription-settings.ts";
 
 export interface SubscriberDeps {
-  connection: Connection;
-  acks: Acks;
+  clients: NatsClients;
   budget: MemoryBudget;
   sender: HttpSender;
   metrics: Metrics;
   log: Logger;
   dispatch: DispatchSettings;
-  domain: string;
-  /** `$JS.API`, or with the domain. */
-  apiPrefix: string;
   /** Every subscription that has something under way, those included that no channel has any more. */
   running: Set<Subscription>;
   /** Asks for another reconcile of a channel. */
@@ -57,11 +54,13 @@ export async function serveSubscriber(
   const { stream, served, context, deps } = on;
   const { channel } = served;
   const { uid, name, generation: observedGeneration } = subscriber;
-  const consumer = await ensureConsumer(channel, subscriber, context);
+  const ensure = context.isLeader() ? ensureConsumer : followConsumer;
+  const consumer = await ensure(channel, subscriber, context);
   if (!consumer.ok) {
     const { message } = consumer;
     await served.subscribers.get(uid)?.subscription.pause();
-    if (served.status.subscribers.get(uid)?.message !== message) {
+    const isNews = served.status.subscribers.get(uid)?.message !== message;
+    if (isNews && consumer.reason !== "WaitingForLeader") {
       deps.log.error(
         { channel: channel.key, subscriber: uid, message },
         "subscriber cannot be served",
@@ -71,7 +70,7 @@ export async function serveSubscriber(
     return { status, unapplied: [], isRefused: true };
   }
   const recipient = recipientFor(channel, subscriber, deps);
-  const settings = settingsFor(consumer.info, recipient, { channel, deps });
+  const settings = settingsFor(consumer.info, recipient, { served, deps });
   const state = stateFrom(stream, consumer.info);
   const known = served.subscribers.get(uid);
   known?.subscription.update(settings);
@@ -89,26 +88,31 @@ function start(
   settings: SubscriptionSettings,
   { served, deps }: { served: ServedChannel; deps: SubscriberDeps },
 ): ServedSubscriber {
+  const { client } = served;
   const { key, stream } = served.channel;
   const consumer = consumerNameFor(uid);
   const stats = new DeliveryStats(deps.metrics, { channel: key, subscriber: uid });
   const log = deps.log.child({ channel: key, subscriber: uid });
   const subscription = new Subscription(settings, {
-    connection: deps.connection,
-    acks: deps.acks,
+    connection: client.connection,
+    acks: client.acks,
     budget: deps.budget,
     send: deps.sender.send,
     stats,
     log,
-    apiPrefix: deps.apiPrefix,
+    apiPrefix: client.apiPrefix,
     onConsumerGone: (reason) => {
       log.warn({ consumer, reason }, "consumer does not answer, looking for it");
       deps.requeue(key);
     },
-    onEnd: () => deps.running.delete(subscription),
-    consumerState: () => readState(deps, stream.name, consumer),
+    onEnd() {
+      deps.running.delete(subscription);
+      deps.clients.release(client);
+    },
+    consumerState: () => readState(client, stream.name, consumer),
   });
   deps.running.add(subscription);
+  deps.clients.hold(client);
   const started: ServedSubscriber = { stream: stream.name, consumer, subscription, stats };
   served.subscribers.set(uid, started);
   return started;
@@ -117,16 +121,17 @@ function start(
 function settingsFor(
   info: ConsumerInfo,
   recipient: Recipient,
-  { channel, deps }: { channel: ChannelSettings; deps: SubscriberDeps },
+  { served, deps }: { served: ServedChannel; deps: SubscriberDeps },
 ): SubscriptionSettings {
   const { dispatch } = deps;
+  const { channel, client } = served;
   return {
     stream: channel.stream.name,
     consumer: info.name,
     recipient,
     concurrency: dispatch.concurrency,
     ackWaitMs: (info.config.ack_wait ?? 30_000 * NANOS_PER_MS) / NANOS_PER_MS,
-    maxReplyBytes: dispatch.maxEventBytes ?? deps.connection.maxPayload,
+    maxReplyBytes: dispatch.maxEventBytes ?? client.connection.maxPayload,
     maxBatch: channel.consumer.fetchBatchSize ?? Infinity,
     pullTimes: pullTimesFor(channel.consumer.fetchMaxWaitMs, channel.consumer.idleHeartbeatMs),
     rateLimitBps: channel.consumer.rateLimitBps,
@@ -151,11 +156,11 @@ function recipientFor(
 }
 
 async function readState(
-  deps: SubscriberDeps,
+  client: NatsClient,
   stream: string,
   consumer: string,
 ): Promise<ConsumerState | undefined> {
-  const jsm = await jetstream(deps.connection, deps.domain);
+  const jsm = await client.jetstream();
   const info = await findConsumer(jsm, stream, consumer);
   return info === undefined ? undefined : stateFrom(await jsm.streams.info(stream), info);
 }

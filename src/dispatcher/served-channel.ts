@@ -1,4 +1,6 @@
 import type { ChannelSettings } from "../api/settings.ts";
+import type { NatsClient } from "../nats/client.ts";
+import type { StreamInfo } from "../nats/jetstream.ts";
 import type { DeliveryStats } from "./delivery-stats.ts";
 import type { Unapplied } from "./edits.ts";
 import type { Subscription } from "./subscription.ts";
@@ -7,9 +9,13 @@ import type { Subscription } from "./subscription.ts";
 export interface ServedChannel {
   /** As it was last reconciled. */
   channel: ChannelSettings;
+  /** Whose login its stream is under. */
+  client: NatsClient;
   subscribers: Map<string, ServedSubscriber>;
   /** Whether consumers that an earlier life left behind were looked for. */
   isSwept: boolean;
+  /** Its stream, and the template of that, as the last reconcile left them; undefined until one has. */
+  left: readonly StreamInfo[] | undefined;
   status: ChannelStatus;
 }
 
@@ -22,12 +28,12 @@ export interface ServedSubscriber {
 }
 
 /** Why a channel is not served for as long as nobody changes something. */
-export const REFUSAL_REASONS = [
+export const REFUSAL_REASONS: readonly string[] = [
   "StreamOwnedByAnother",
   "StreamRefused",
-  "AuthNotSupported",
-] as const;
-export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+  "StreamTemplateNotFound",
+  "LoginFailed",
+];
 
 /** A channel's state for people and programs: `/channels`, and in a cluster the object's status. */
 export interface ChannelStatus {
@@ -45,6 +51,8 @@ export interface ChannelStatus {
   };
   /** Fields of the spec that are not carried out, and why; the channel works without them. */
   unapplied: Unapplied[];
+  /** Fields of the spec that are carried out and may do harm, and what to do. */
+  warnings: Unapplied[];
   subscribers: Map<string, SubscriberStatus>;
 }
 

@@ -1,18 +1,14 @@
-import type { Acks } from "../nats/acks.ts";
-import type { Connection } from "../nats/connection.ts";
-import type { Publisher } from "../nats/publisher.ts";
 import type { AdminServer } from "../runtime/admin-server.ts";
 import type { ShutdownStep } from "../runtime/lifecycle.ts";
 import type { HttpSender } from "./http-sender.ts";
 import type { EventServer } from "./http-server.ts";
+import type { NatsClients } from "./nats-clients.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** What has to end. */
 export interface RunningParts {
   running: ReadonlySet<Subscription>;
-  connection: Connection;
-  publisher: Publisher;
-  acks: Acks;
+  clients: NatsClients;
   sender: HttpSender;
   events: EventServer;
   admin: AdminServer;
@@ -30,16 +26,17 @@ const LAST_MS = 3_000;
  * receiving until nobody sends any more; finish the attempts under way; confirm what is settled; close.
  */
 export function shutdownSteps(parts: RunningParts): [name: string, step: ShutdownStep][] {
-  const { acks, sender, events, publisher, connection, admin } = parts;
+  const { clients, sender, events, admin } = parts;
   const subscriptions = (): Subscription[] => [...parts.running];
   return [
-    ["changes", parts.stopChanges],
+    ["changes", () => withinMs(parts.stopChanges(), LAST_MS)],
     ["pulls", () => withinMs(Promise.all(subscriptions().map((one) => one.stop())), LAST_MS)],
     [
       "receiver",
       async (remainingMs) => {
         await events.drain({ quietMs: parts.quietPeriodMs, atMostMs: remainingMs / 2 });
-        publisher.close();
+        const ends = clients.all.map(({ publisher }) => publisher.end());
+        await withinMs(Promise.all(ends), LAST_MS);
       },
     ],
     [
@@ -51,11 +48,11 @@ export function shutdownSteps(parts: RunningParts): [name: string, step: Shutdow
         await sender.close();
         await withinMs(finished, LAST_MS / 3);
         parts.stopTicking();
-        await acks.settled(LAST_MS / 3);
-        acks.close();
+        await Promise.all(clients.all.map(({ acks }) => acks.settled(LAST_MS / 3)));
+        for (const { acks } of clients.all) acks.close();
       },
     ],
-    ["nats", () => connection.close()],
+    ["nats", () => clients.close()],
     ["admin", () => admin.close()],
   ];
 }

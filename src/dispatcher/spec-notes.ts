@@ -1,27 +1,52 @@
 import type { ChannelSettings } from "../api/settings.ts";
+import type { StreamInfo } from "../nats/jetstream.ts";
 import type { Unapplied } from "./edits.ts";
+import type { ServedStream } from "./stream.ts";
 
 /** Lists fields of a channel that are accepted and have no effect, each with what happens instead. */
-export function specNotes({ stream, consumer }: ChannelSettings): Unapplied[] {
-  const notes: Unapplied[] = [];
-  if (stream.template !== undefined) {
-    notes.push({
-      path: "spec.stream.config.template",
-      reason:
-        "servers of today have no stream templates: the stream is made from the other fields alone",
-    });
-  }
-  if (consumer.consumerType === "push") {
-    notes.push({
+export function specNotes({ consumer }: ChannelSettings): Unapplied[] {
+  if (consumer.consumerType !== "push") return [];
+  return [
+    {
       path: "spec.consumerConfigTemplate.consumerType",
       reason: "delivery is by pull, which does all that push does",
+    },
+  ];
+}
+
+/** Lists what of a channel is as it says and may do harm, each with what to do. */
+export function specWarnings(
+  { consumer }: ChannelSettings,
+  { info, origin }: Pick<ServedStream, "info" | "origin">,
+): Unapplied[] {
+  const warnings: Unapplied[] = [];
+  // The limits of an adopted stream are its owner's.
+  if (origin !== "adopted" && !hasLimit(info)) {
+    warnings.push({
+      path: "spec.stream.config",
+      reason: `${withoutLimit(info)}; set maxAge, maxBytes or maxMsgs`,
     });
   }
   if (consumer.memoryStorage) {
-    notes.push({
+    warnings.push({
       path: "spec.consumerConfigTemplate.memoryStorage",
-      reason: "applied to new consumers, which forget their position when the server restarts",
+      reason: "new consumers forget their position when the server restarts",
     });
   }
-  return notes;
+  return warnings;
+}
+
+function hasLimit({ config }: StreamInfo): boolean {
+  const { max_age: age, max_bytes: bytes, max_msgs: events, subjects } = config;
+  if (age > 0 || bytes > 0 || events > 0) return true;
+  // Of a subject with a wildcard there are as many as somebody thinks of; a mirror has its origin's.
+  const areCounted = subjects?.every((subject) => !/[*>]/.test(subject)) ?? false;
+  return config.max_msgs_per_subject > 0 && areCounted;
+}
+
+function withoutLimit({ config: { retention, storage } }: StreamInfo): string {
+  const place = storage === "memory" ? "the server's memory" : "the disk";
+  return retention === "limits"
+    ? `the stream has no limit and keeps every event until ${place} is full`
+    : `the stream has no limit, and while a subscriber is away its events fill ${place}`;
 }

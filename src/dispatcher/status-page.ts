@@ -1,25 +1,29 @@
 import { channelHostsFor } from "../api/names.ts";
 import type { Refusal } from "../api/settings.ts";
-import type { Connection } from "../nats/connection.ts";
 import type { ChannelSource } from "./channel-source.ts";
+import { loginNameOf, type NatsClients } from "./nats-clients.ts";
 import type { ServedChannel } from "./served-channel.ts";
 
 /** Makes what `/channels` shows: what this replica is doing, errors and refusals included. */
 export function statusPage(options: {
   source: ChannelSource;
   served: ReadonlyMap<string, ServedChannel>;
-  connection: Connection;
+  clients: NatsClients;
   clusterDomain: string;
 }): () => unknown {
-  const { source, served, connection, clusterDomain } = options;
+  const { source, served, clients, clusterDomain } = options;
   return () => ({
-    nats: connection.state,
+    nats: clients.own.connection.state,
+    logins: clients.ofChannels.map(({ name, client }) => ({
+      login: name,
+      ...client.connection.state,
+    })),
     ...source.report(),
     channels: [...new Set([...source.keys(), ...served.keys()])].map((key) => {
       const state = served.get(key);
       const refusals = source.refusals(key);
       if (state === undefined) return { channel: key, ready: false, refusals };
-      const { ready, reason, message, stream, unapplied } = state.status;
+      const { ready, reason, message, stream, unapplied, warnings } = state.status;
       const { namespace, name } = state.channel;
       return {
         channel: key,
@@ -28,8 +32,10 @@ export function statusPage(options: {
         ...(message === undefined ? {} : { message }),
         address: `http://${channelHostsFor(namespace, name, clusterDomain)[0]}`,
         path: `/${key}`,
+        ...(state.channel.login === undefined ? {} : { login: loginNameOf(state.channel) }),
         stream,
         unapplied,
+        warnings,
         refusals,
         subscribers: subscribersOf(state, refusals),
       };

@@ -92,6 +92,7 @@ export class Subscription {
         if (this.#state === "attached") this.#state = "detached";
         deps.onConsumerGone(reason);
       },
+      onUnanswered: deps.onConsumerGone,
     });
   }
 

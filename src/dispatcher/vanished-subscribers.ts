@@ -5,8 +5,15 @@
  * paused, by not pulling, and its consumer goes when the source knows that the subscriber is gone.
  * Consumers that an earlier life of the program left behind are looked for once.
  */
+import { consumerNameFor } from "../api/names.ts";
+import type { ChannelSettings } from "../api/settings.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import { type ConsumerContext, deleteConsumer, subscribersOnStream } from "./consumer.ts";
+import {
+  type ConsumerContext,
+  deleteConsumer,
+  findConsumer,
+  subscribersOnStream,
+} from "./consumer.ts";
 import type { ServedChannel } from "./served-channel.ts";
 
 /** Pauses, and deletes where it is certain. Tells whether somebody is still waited for. */
@@ -23,20 +30,31 @@ export async function dropVanished(
     if (isWanted(uid, state, source)) continue;
     const subscriber = state.subscribers.get(uid);
     await subscriber?.subscription.pause();
-    const isGone = await source.isSubscriptionGone(channel.key, uid);
+    const isGone = context.isLeader()
+      ? await source.isSubscriptionGone(channel.key, uid)
+      : await isConsumerDeleted(channel, uid, context);
     // It may have come back while we asked.
     if (!isGone || isWanted(uid, state, source)) {
       isWaiting = true;
       continue;
     }
     // First the consumer: should that fail, a subscription that is only paused can still go on.
-    await deleteConsumer(channel, uid, context);
+    if (context.isLeader()) await deleteConsumer(channel, uid, context);
     await subscriber?.subscription.stop();
     subscriber?.stats.remove();
     state.subscribers.delete(uid);
   }
   state.isSwept = !isWaiting;
   return isWaiting;
+}
+
+/** The leader finds out who is gone; the others see what it did. */
+async function isConsumerDeleted(
+  channel: ChannelSettings,
+  uid: string,
+  { jsm }: ConsumerContext,
+): Promise<boolean> {
+  return (await findConsumer(jsm, channel.stream.name, consumerNameFor(uid))) === undefined;
 }
 
 function isWanted(uid: string, { channel }: ServedChannel, source: ChannelSource): boolean {

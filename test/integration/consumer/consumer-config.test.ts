@@ -125,7 +125,12 @@ const taken: [field: string, before: Template, after: Template, is: Record<strin
     { filterSubjects: ["x.b", "x.c"] },
     { filter_subjects: ["x.b", "x.c"] },
   ],
+  ["filterSubject to unset", { filterSubject: "x.a" }, {}, { filter_subject: undefined }],
+  ["filterSubjects to unset", { filterSubjects: ["a", "b"] }, {}, { filter_subjects: undefined }],
+  ["sampleFrequency", {}, { sampleFrequency: "30%" }, { sample_freq: "30" }],
+  ["sampleFrequency to unset", { sampleFrequency: "30%" }, {}, { sample_freq: undefined }],
   ["replicas", {}, { replicas: 1 }, { num_replicas: 1 }],
+  ["replicas to unset", { replicas: 1 }, {}, { num_replicas: 0 }],
 ];
 
 describe.each(taken)("an edit of %s", (_field, before, after, is) => {
@@ -138,7 +143,11 @@ describe.each(taken)("an edit of %s", (_field, before, after, is) => {
     const { created } = await infoOf(name);
     const edited = await served(parts(name, after));
     expect(edited.unapplied).toEqual([]);
-    expect(await infoOf(name)).toMatchObject({ created, config: is });
+    const info = await infoOf(name);
+    expect(info.created).toBe(created);
+    for (const [field, value] of Object.entries(is)) {
+      expect(info.config[field as keyof typeof info.config]).toEqual(value);
+    }
     expect(consumerOwnerOf((await infoOf(name)).config.metadata)?.subscriberUid).toBe(UID);
     expect(await world.writesOf(() => served(parts(name, after)))).toEqual([]);
   });
@@ -165,6 +174,27 @@ describe.each(impossible)("an edit of %s", (_field, after, path, reason) => {
     ]);
     expect(await infoOf(name)).toMatchObject({ created, config: { ack_wait: 5 * SECOND_NS } });
   });
+});
+
+it("somebody's change by hand of what the channel says, or cannot work with, is put back", async () => {
+  await world.ensure({ name: "byhand" });
+  await served(parts("byhand"));
+  const before = await infoOf("byhand");
+  await world.jsm.consumers.update(streamOf("byhand"), NAME, {
+    ack_wait: 7 * SECOND_NS,
+    headers_only: true,
+    inactive_threshold: 3_600 * SECOND_NS,
+    backoff: [SECOND_NS],
+    max_batch: 1,
+    max_bytes: 1,
+    max_expires: SECOND_NS,
+    priority_groups: ["a"],
+    priority_policy: "overflow",
+  } as never);
+  expect((await served(parts("byhand"))).unapplied).toEqual([]);
+  const { created, config } = await infoOf("byhand");
+  expect({ created, config }).toEqual({ created: before.created, config: before.config });
+  expect(await world.writesOf(() => served(parts("byhand")))).toEqual([]);
 });
 
 describe("a consumer of the name that is there already", () => {

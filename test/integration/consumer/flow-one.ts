@@ -7,6 +7,7 @@ import type { ChannelSettings, Refusal } from "../../../src/api/settings.ts";
 import type { ChannelSource } from "../../../src/dispatcher/channel-source.ts";
 import { HttpSender } from "../../../src/dispatcher/http-sender.ts";
 import { MemoryBudget } from "../../../src/dispatcher/memory-budget.ts";
+import { NatsClients } from "../../../src/dispatcher/nats-clients.ts";
 import {
   type ChannelReconciler,
   channelReconciler,
@@ -14,8 +15,6 @@ import {
 import { Routes } from "../../../src/dispatcher/routes.ts";
 import type { Subscription } from "../../../src/dispatcher/subscription.ts";
 import { createWorkQueue } from "../../../src/kube/work-queue.ts";
-import { Acks } from "../../../src/nats/acks.ts";
-import { Connection } from "../../../src/nats/connection.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
 import { createMetrics } from "../../../src/runtime/metrics.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -42,31 +41,39 @@ export interface FlowOne {
 /** Starts it, connected. What is asked for again (a consumer is gone) is reconciled by itself. */
 export async function startFlowOne(url: string): Promise<FlowOne> {
   const log = createLogger({ name: "test", level: "silent" });
-  const connection = new Connection({ servers: [url], name: "test", log });
+  const configuration = { ...parseNatsConfig(undefined), servers: [url] };
+  const { dispatch } = configuration;
+  const clients = new NatsClients({
+    configuration,
+    secretsPath: "",
+    namespace: "default",
+    name: "test",
+    log,
+    onChange: () => undefined,
+  });
+  const { connection } = clients.own;
   connection.start();
   await eventually(() => connection.current !== undefined, { within: 10_000, what: "connection" });
   const said: Said = { channels: new Map(), refusals: [], gone: new Set(), onAsked: () => {} };
-  const { dispatch } = parseNatsConfig(undefined);
   const parts = {
-    connection,
+    clients,
     metrics: createMetrics(),
     routes: new Routes("cluster.local"),
-    acks: new Acks(connection),
     sender: new HttpSender(),
     budget: new MemoryBudget({
       totalBytes: dispatch.memoryBytes,
-      messageBytes: () => connection.maxPayload,
+      messageBytes: () => clients.maxPayload,
     }),
     running: new Set<Subscription>(),
     log,
-    domain: "",
     requeue: (key: string) => queue.add(key),
   };
   const reconciler = channelReconciler({
     ...parts,
     source: sourceOf(said),
     clusterId: "here",
-    subscribers: { ...parts, dispatch, apiPrefix: "$JS.API" },
+    maxEventBytes: undefined,
+    subscribers: { ...parts, dispatch },
     defaultDeletionPolicy: "Retain",
   });
   const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
@@ -83,8 +90,8 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
       await queue.stop();
       await Promise.all([...parts.running].map((subscription) => subscription.stop()));
       await parts.sender.close();
-      parts.acks.close();
-      await connection.close();
+      clients.own.acks.close();
+      await clients.close();
     },
   };
 }
@@ -99,6 +106,11 @@ function sourceOf(said: Said): ChannelSource {
       await said.onAsked(uid);
       return said.gone.has(uid);
     },
+    isLeader: () => true,
+    leaving: () => undefined,
+    hold: async () => undefined,
+    release: async () => undefined,
+    tell: async () => undefined,
     report: () => ({}),
   };
 }

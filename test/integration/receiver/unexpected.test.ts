@@ -47,14 +47,16 @@ beforeAll(async () => {
       { namespace: "default", name },
       {
         key: `default/${name}`,
-        stream: "S",
-        subject: "s",
-        maxMessageBytes: Number.POSITIVE_INFINITY,
-        unavailable: undefined,
+        store: {
+          publisher,
+          stream: "S",
+          subject: "s",
+          maxMessageBytes: () => 1_000_000,
+          onUnavailable: () => undefined,
+        },
         readOnly: undefined,
         policy,
         count: (outcome) => void counted.push(outcome),
-        onUnavailable: () => undefined,
       },
     );
   }
@@ -63,11 +65,9 @@ beforeAll(async () => {
     limits: LIMITS,
     receive: receiver({
       routes,
-      publisher,
       room,
       log,
       metrics: createMetrics(),
-      maxMessageBytes: () => 1_000_000,
       sourceIsDown: () => isSourceDown,
     }),
   });
@@ -75,7 +75,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.drain({ quietMs: 0, atMostMs: 0 });
-  publisher.close();
+  await publisher.end();
 });
 
 /** Sends events at once to a path, each over a connection of its own. */

@@ -91,7 +91,7 @@ describe("/metrics", () => {
     for (const name of names) {
       expect(text).toMatch(new RegExp(`^# HELP ${name} \\S`, "m"));
       expect(text).toMatch(new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`, "m"));
-      expect(text).toMatch(new RegExp(`^${name}(_count)?(\\{.*\\})? \\d`, "m"));
+      expect(text).toMatch(new RegExp(`^${name}(_count)?(\\{.*\\})? (\\d|\\+Inf)`, "m"));
     }
   });
 
@@ -124,8 +124,8 @@ describe("/metrics", () => {
     ["memory_bound_bytes", [], 128 * 1024 * 1024],
     ["channels", ['state="ready"'], 1],
     ["channels", ['state="not_ready"'], 1],
-    ["nats_connected", [], 1],
-    ["nats_disconnects_total", [], 0],
+    ["nats_connected", [`login="dispatcher"`], 1],
+    ["nats_disconnects_total", [`login="dispatcher"`], 0],
   ];
 
   it.each(rows)("counts %s %j as it was: %d", async (name, labels, value) => {

@@ -9,7 +9,7 @@ import {
   type ChannelParts,
   type SubscriberParts,
 } from "../../support/channels-file.ts";
-import { type DataPlane, startDataPlane } from "../../support/data-plane.ts";
+import { type DataPlane, type DataPlaneOptions, startDataPlane } from "../../support/data-plane.ts";
 import type { DispatcherProcess } from "../../support/dispatcher-process.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -54,10 +54,11 @@ export interface StandaloneWorld {
 /** Starts it with channels of namespace default. */
 export async function startStandalone(
   channels: Record<string, ChannelDraft>,
+  options: Omit<DataPlaneOptions, "channels"> = {},
 ): Promise<StandaloneWorld> {
   const drafts = new Map<string, ChannelDraft>(Object.entries(channels));
   const objects = () => [...drafts].map(([name, draft]) => channelFor(name, draft));
-  const dataPlane = await startDataPlane({ channels: objects() });
+  const dataPlane = await startDataPlane({ ...options, channels: objects() });
   const jsm = await jetstreamManager(dataPlane.nc);
   return {
     dataPlane,

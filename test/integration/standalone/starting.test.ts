@@ -52,7 +52,11 @@ async function configFile(text: string): Promise<Record<string, string>> {
 describe("the program ends with exit code 1 and one line that says what to put right", () => {
   const missing = "/nowhere/channels.yaml";
   const rows: [what: string, env: () => Promise<Record<string, string>>, says: RegExp[]][] = [
-    ["no CHANNELS_PATH", async () => ({ CHANNELS_PATH: "" }), [/CHANNELS_PATH must name/]],
+    [
+      "neither CHANNELS_PATH nor a cluster",
+      async () => ({ CHANNELS_PATH: "", HOME: missing }),
+      [/without CHANNELS_PATH the channels come from a cluster/, /KUBECONFIG/],
+    ],
     [
       "a file of channels that is not there",
       async () => ({ CHANNELS_PATH: missing }),

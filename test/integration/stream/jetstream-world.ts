@@ -26,7 +26,12 @@ export interface JetStreamWorld {
   readonly jsm: JetStreamManager;
   readonly logs: LogEntry[];
   /** What flow 1 hands to ensureStream and ensureConsumer. */
-  context(clusterId?: string): { jsm: JetStreamManager; clusterId: string; log: Logger };
+  context(clusterId?: string): {
+    jsm: JetStreamManager;
+    clusterId: string;
+    isLeader: () => boolean;
+    log: Logger;
+  };
   ensure(parts: ChannelParts, clusterId?: string): Promise<EnsuredStream>;
   delete(parts: ChannelParts, clusterId?: string): Promise<void>;
   /** Stores messages and gives their sequences. */
@@ -48,6 +53,9 @@ const WRITES = [
   "CONSUMER.DELETE",
 ];
 
+/** What a server asks for itself, when it gets round to it: the consumers of its mirrors and sources. */
+const OF_SERVERS = /^\$JS\.API\.CONSUMER\.(CREATE\.[^.]+$|DELETE\.[^.]+\.JS_)/;
+
 /** Starts it. */
 export async function startJetStreamWorld(): Promise<JetStreamWorld> {
   const nats = await startNatsServer();
@@ -58,10 +66,17 @@ export async function startJetStreamWorld(): Promise<JetStreamWorld> {
   const writes: string[] = [];
   for (const write of WRITES) {
     nc.subscribe(`$JS.API.${write}.>`, {
-      callback: (_error, message) => void writes.push(nameOf(message.subject)),
+      callback(_error, { subject }) {
+        if (!OF_SERVERS.test(subject)) writes.push(nameOf(subject));
+      },
     });
   }
-  const context = (clusterId = "here") => ({ jsm, clusterId, log: recorder(logs) });
+  const context = (clusterId = "here") => ({
+    jsm,
+    clusterId,
+    isLeader: () => true,
+    log: recorder(logs),
+  });
   return {
     nats,
     nc,

@@ -8,6 +8,7 @@ let world: JetStreamWorld;
 
 beforeAll(async () => {
   world = await startJetStreamWorld();
+  await world.jsm.streams.add({ name: "SPRING", subjects: ["spring"] });
 });
 
 afterAll(() => world.stop());
@@ -59,6 +60,12 @@ const taken: [field: string, before: Config, after: Config, is: Config][] = [
   ],
   ["denyPurge", {}, { denyPurge: true }, { deny_purge: true }],
   ["description", {}, { description: "east" }, { description: "east" }],
+  ["description to unset", { description: "east" }, {}, { description: undefined }],
+  ["compression to unset", { compression: "S2" }, {}, { compression: "none" }],
+  ["allowDirect to unset", { allowDirect: true }, {}, { allow_direct: false }],
+  ["placement to unset", { placement: { tags: ["ssd"] } }, {}, { placement: undefined }],
+  ["sources", {}, { sources: [{ name: "SPRING" }] }, { sources: [{ name: "SPRING" }] }],
+  ["sources to unset", { sources: [{ name: "SPRING" }] }, {}, { sources: undefined }],
 ];
 
 describe.each(taken)("an edit of %s", (_field, before, after, is) => {
@@ -67,7 +74,9 @@ describe.each(taken)("an edit of %s", (_field, before, after, is) => {
   it("is carried out in place, drops nothing, and is not asked for again", async () => {
     const { ensured, config, messages } = await edit(name, before, after);
     expect(ensured.unapplied).toEqual([]);
-    expect(config).toMatchObject(is);
+    for (const [field, value] of Object.entries(is)) {
+      expect(config[field as keyof typeof config]).toEqual(value);
+    }
     expect(messages).toBe(_field.startsWith("retention") ? 0 : 5);
     expect(await world.writesOf(() => world.ensure(channelOf(name, after)))).toEqual([]);
   });
@@ -186,6 +195,44 @@ it("a mirror cannot be made of a stream, which goes on taking the channel's even
   ]);
   expect(config.subjects).toEqual(["default.nomirror._knative"]);
   expect(await world.publish("default.nomirror._knative", "six")).toEqual([6]);
+});
+
+it("a mirror that is not to be one any more goes on by itself with its events, and takes the channel's", async () => {
+  await world.jsm.streams.add({ name: "MIRRORED", subjects: ["mirrored"] });
+  await world.publish("mirrored", "1", "2");
+  await world.ensure(channelOf("promoted", { mirror: { name: "MIRRORED" } }));
+  const stream = "KN_DEFAULT__PROMOTED";
+  const messages = async () => (await world.jsm.streams.info(stream)).state.messages;
+  await expect.poll(messages, { timeout: 10_000 }).toBe(2);
+  const ensured = served(await world.ensure(channelOf("promoted", {})));
+  expect(ensured.unapplied).toEqual([]);
+  expect(ensured.info.config.mirror).toBeUndefined();
+  expect(await world.publish("default.promoted._knative", "3")).toEqual([3]);
+  expect(await world.writesOf(() => world.ensure(channelOf("promoted", {})))).toEqual([]);
+});
+
+it("a mirror whose new subjects are another stream's stays a mirror, with one reason", async () => {
+  await world.ensure(channelOf("staying", { mirror: { name: "MIRRORED" } }));
+  const ensured = served(
+    await world.ensure(channelOf("staying", { additionalSubjects: ["mirrored"] })),
+  );
+  expect(ensured.unapplied).toEqual([
+    {
+      path: "spec.stream.config.mirror",
+      reason: expect.stringMatching(
+        /^\{"name":"MIRRORED"\} stays, nothing is not applied: NATS ref/,
+      ),
+    },
+  ]);
+  expect(ensured.info.config.mirror).toMatchObject({ name: "MIRRORED" });
+});
+
+it("a stream that somebody has told not to acknowledge acknowledges again", async () => {
+  await world.ensure(channelOf("noack", {}));
+  await world.jsm.streams.update("KN_DEFAULT__NOACK", { no_ack: true });
+  const ensured = served(await world.ensure(channelOf("noack", {})));
+  expect(ensured).toMatchObject({ unapplied: [] });
+  expect(ensured.info.config.no_ack ?? false).toBe(false);
 });
 
 it("somebody's change by hand of what the channel says is put back", async () => {

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TAKE_OVER_ANNOTATION } from "../../../src/api/names.ts";
-import { streamMetadataFor, streamOwnerOf } from "../../../src/api/ownership.ts";
+import { consumerNameFor, TAKE_OVER_ANNOTATION } from "../../../src/api/names.ts";
+import {
+  consumerMetadataFor,
+  streamMetadataFor,
+  streamOwnerOf,
+} from "../../../src/api/ownership.ts";
 import { type JetStreamWorld, served, startJetStreamWorld } from "./jetstream-world.ts";
 
 let world: JetStreamWorld;
@@ -161,6 +165,41 @@ describe("a stream that overrideName adopts", () => {
     expect(await world.writesOf(again)).toEqual([]);
   });
 
+  it("has for each setting of the channel that it does not have a reason why that is not applied", async () => {
+    await world.jsm.streams.add({ name: "THEIRS", subjects: ["theirs"], max_msgs: 77 });
+    const config = {
+      maxMsgs: 77,
+      maxBytes: 5,
+      storage: "Memory",
+      duplicateWindow: "7s",
+      description: "ours",
+      additionalSubjects: ["ours"],
+      metadata: { team: "ours" },
+      template: "BASE",
+    };
+    const parts = { name: "wishing", spec: { stream: { overrideName: "THEIRS", config } } };
+    const wishing = served(await world.ensure(parts));
+    const reason = (values: string) =>
+      `${values} is not applied: the stream is adopted: its settings are its owner's`;
+    expect(wishing).toMatchObject({ isRefused: false, info: { config: { max_bytes: -1 } } });
+    expect(wishing.unapplied).toEqual(
+      [
+        ["storage", '"file" stays, "memory"'],
+        ["maxBytes", "no maximum stays, 5"],
+        ["duplicateWindow", "120s stays, 7s"],
+        ["description", 'nothing stays, "ours"'],
+        ["additionalSubjects", '["theirs"] stays, ["ours"]'],
+        ["metadata", 'nothing stays, {"team":"ours"}'],
+        ["template", 'nothing stays, "BASE"'],
+      ].map(([field = "", values = ""]) => ({
+        path: `spec.stream.config.${field}`,
+        reason: reason(values),
+      })),
+    );
+    const plain = { name: "wishing", spec: { stream: { overrideName: "THEIRS" } } };
+    expect(served(await world.ensure(plain)).unapplied).toEqual([]);
+  });
+
   it("keeps its subjects when a wildcard of it covers the channel's", async () => {
     await world.jsm.streams.add({ name: "WIDE", subjects: ["default.covered.>"] });
     served(await world.ensure(adopting("covered", "WIDE")));
@@ -191,9 +230,21 @@ describe("a stream that overrideName adopts", () => {
     });
   });
 
-  it("is never deleted", async () => {
-    await world.delete(adopting("adopted", "ADOPTED"));
-    expect(await ownerOf("ADOPTED")).toMatchObject({ origin: "adopted" });
+  it("is never deleted, and its owner has it back without our name and consumers", async () => {
+    await world.jsm.streams.add({ name: "LETGO", subjects: ["let.go"], metadata: { team: "x" } });
+    const channel = adopting("let-go", "LETGO");
+    expect(await world.ensure(channel)).toMatchObject({ ok: true, origin: "adopted" });
+    const owner = { clusterId: "here", channel: { namespace: "default", name: "let-go" } };
+    const consumer = { ack_policy: "explicit" } as const;
+    const metadata = consumerMetadataFor({ ...owner, subscriberUid: "s-1" });
+    const durable_name = consumerNameFor("s-1");
+    await world.jsm.consumers.add("LETGO", { ...consumer, durable_name, metadata });
+    await world.jsm.consumers.add("LETGO", { ...consumer, durable_name: "theirs" });
+    await world.delete(channel);
+    expect(await ownerOf("LETGO")).toBeUndefined();
+    expect((await infoOf("LETGO")).config.metadata).toMatchObject({ team: "x" });
+    const consumers = await world.jsm.consumers.list("LETGO").next();
+    expect(consumers.map(({ name }) => name)).toEqual(["theirs"]);
   });
 
   it("is never deleted either when its metadata are damaged", async () => {

@@ -1,5 +1,5 @@
 import { Registry } from "prom-client";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import {
   outcomeCounter,
   type ReceiveOutcome,
@@ -7,21 +7,35 @@ import {
   Routes,
   targetOf,
 } from "../../../src/dispatcher/routes.ts";
+import { Connection } from "../../../src/nats/connection.ts";
+import { Publisher } from "../../../src/nats/publisher.ts";
+import { createLogger } from "../../../src/runtime/logger.ts";
 import { createMetrics } from "../../../src/runtime/metrics.ts";
+
+const log = createLogger({ name: "test", level: "silent" });
+const publisher = new Publisher({
+  connection: new Connection({ servers: ["127.0.0.1:4222"], name: "test", log }),
+  maxInFlight: 1,
+  timeoutMs: 1,
+});
+
+afterAll(() => publisher.end());
 
 const ORDERS = { namespace: "default", name: "orders" };
 
 function route(key: string): Route {
   return {
     key,
-    stream: "S",
-    subject: "s",
-    maxMessageBytes: Number.POSITIVE_INFINITY,
-    unavailable: undefined,
+    store: {
+      publisher,
+      stream: "S",
+      subject: "s",
+      maxMessageBytes: () => 1,
+      onUnavailable: () => undefined,
+    },
     readOnly: undefined,
     policy: () => true,
     count: () => undefined,
-    onUnavailable: () => undefined,
   };
 }
 
@@ -117,6 +131,17 @@ describe("a channel that is not there yet", () => {
     const orders = route("default/orders");
     routes.set(ORDERS, orders);
     expect(await Promise.all(waiting)).toEqual([orders, orders, orders]);
+  });
+
+  it("is waited for until it takes events, and is what it is when that takes too long", async () => {
+    const routes = new Routes("cluster.local");
+    const patient = routes.wait("orders-kn-jsm-channel.default", 60_000);
+    const notYet = { ...route("default/orders"), store: { unavailable: "Not yet." } };
+    routes.set(ORDERS, notYet);
+    expect(await routes.wait("orders-kn-jsm-channel.default", 1)).toBe(notYet);
+    const orders = route("default/orders");
+    routes.set(ORDERS, orders);
+    expect(await patient).toBe(orders);
   });
 
   it("is undefined for who has waited long enough, and only for them", async () => {

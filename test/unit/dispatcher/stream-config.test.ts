@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { parseChannel } from "../../../src/api/parse-channel.ts";
 import type { StreamSettings } from "../../../src/api/settings.ts";
-import { streamChanges, streamConfigFor } from "../../../src/dispatcher/stream-config.ts";
+import { streamChanges } from "../../../src/dispatcher/stream-changes.ts";
+import { streamConfigFor } from "../../../src/dispatcher/stream-config.ts";
 import type { StreamInfo } from "../../../src/nats/jetstream.ts";
 import { aChannel } from "../../support/channels-file.ts";
 
@@ -84,6 +85,57 @@ describe("the configuration of a stream", () => {
   });
 });
 
+describe("the configuration of a stream that is made after another", () => {
+  const template = {
+    ...wanted(),
+    name: "BASE",
+    subjects: ["base"],
+    description: "the base",
+    metadata: { team: "base" },
+    sources: [{ name: "S" }],
+    sealed: true,
+    no_ack: true,
+    allow_rollup_hdrs: true,
+    storage: "memory",
+    retention: "interest",
+    max_msgs: 7,
+    max_age: 3_600 * SECOND_NS,
+    duplicate_window: 1_800 * SECOND_NS,
+    placement: { tags: ["ssd"] },
+    compression: "s2",
+    deny_purge: true,
+  } as unknown as StreamInfo["config"];
+  const made = (config: Record<string, unknown> = {}) =>
+    streamConfigFor(settings(config), template);
+
+  it("has the other's settings, and nothing of what makes it that stream", () => {
+    expect(made()).toEqual({
+      ...wanted(),
+      storage: "memory",
+      retention: "interest",
+      max_msgs: 7,
+      max_age: 3_600 * SECOND_NS,
+      duplicate_window: 1_800 * SECOND_NS,
+      placement: { tags: ["ssd"] },
+      compression: "s2",
+      deny_purge: true,
+    });
+  });
+
+  it.each([
+    [{ storage: "File" }, { storage: "file" }],
+    [{ retention: "Limits" }, { retention: "limits" }],
+    [{ maxMsgs: 0 }, { max_msgs: -1 }],
+    [{ maxAge: "0s" }, { max_age: 0 }],
+    [{ maxAge: "10m" }, { max_age: 600 * SECOND_NS, duplicate_window: 600 * SECOND_NS }],
+    [{ duplicateWindow: "0s" }, { duplicate_window: 120 * SECOND_NS }],
+    [{ compression: "None" }, { compression: "none" }],
+    [{ denyPurge: false }, { deny_purge: false }],
+  ])("has what the channel says itself, also where that is the default: %j", (config, is) => {
+    expect(made(config)).toMatchObject(is);
+  });
+});
+
 describe("what a stream has otherwise than its channel", () => {
   it("is nothing when only the order, or what the server adds, differs", () => {
     const info = aStream({
@@ -91,12 +143,30 @@ describe("what a stream has otherwise than its channel", () => {
       placement: { cluster: "", tags: ["ssd"] },
       compression: "none",
       sources: [],
+      description: "",
+      allow_direct: false,
       metadata: { "_nats.ver": "2.15.2" },
     });
-    expect(changes(info, { additionalSubjects: ["b"] })).toEqual([]);
+    const config = { additionalSubjects: ["b"], placement: { tags: ["ssd"] } };
+    expect(changes(info, config)).toEqual([]);
+    const source = { name: "S", opt_start_time: "2026-01-31T10:00:00Z" };
+    const said = { name: "S", optStartTime: "2026-01-31T12:00:00.000+02:00" };
+    expect(changes(aStream({ sources: [source] }), { sources: [said] })).toEqual([]);
     expect(
       changes(aStream({ subjects: undefined, mirror: { name: "S" } }), { mirror: { name: "S" } }),
     ).toEqual([]);
+  });
+
+  it.each([
+    ["description", { description: "none" }],
+    ["placement", { placement: { tags: ["ssd"] } }],
+    ["compression", { compression: "s2" }],
+    ["allow_direct", { allow_direct: true }],
+    ["sources", { sources: [{ name: "S" }] }],
+    ["mirror", { mirror: { name: "S" }, subjects: undefined }],
+    ["no_ack", { no_ack: true }],
+  ])("is %s when the channel does not say it any more", (field, is) => {
+    expect(changes(aStream(is, full), {})).toEqual([[field, undefined]]);
   });
 
   it("carries path and both values", () => {

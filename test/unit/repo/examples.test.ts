@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseChannel } from "../../../src/api/parse-channel.ts";
 import { specNotes } from "../../../src/dispatcher/spec-notes.ts";
-import { parseYaml } from "../../../src/dispatcher/yaml.ts";
+import { parseYaml } from "../../../src/runtime/yaml.ts";
 
 const folder = join(import.meta.dirname, "../../../examples/channels");
 

@@ -1,0 +1,78 @@
+/*
+ * Cluster mode, put together: access to the API server → watch of the channels, election of a leader
+ * → the source of channels. main.ts starts it where CHANNELS_PATH is not set.
+ */
+import { randomUUID } from "node:crypto";
+import { DISPATCHER_NAME, LEASES } from "../api/cluster-names.ts";
+import type { JetStreamNaming } from "../api/settings.ts";
+import { findAccess } from "../kube/access.ts";
+import { KubeClient } from "../kube/client.ts";
+import { LeaseElector } from "../kube/lease.ts";
+import { Reflector, withoutManagedFields } from "../kube/reflector.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { CHANNELS } from "./channel-objects.ts";
+import { ChannelsWatch } from "./channels-watch.ts";
+import type { Environment } from "./configuration.ts";
+import type { StartedSource } from "./dispatcher.ts";
+
+/** Starts to watch the channels of this dispatcher's scope; they are there when `fault` is undefined. */
+export async function watchChannels(options: {
+  environment: Environment;
+  naming: JetStreamNaming;
+  log: Logger;
+  onChange: (key: string) => void;
+}): Promise<StartedSource> {
+  const { environment, naming, log, onChange } = options;
+  const { NAMESPACE: namespace, POD_NAMESPACE, POD_NAME = "dispatcher" } = environment;
+  const access = await findAccess({
+    kubeconfig: environment.KUBECONFIG,
+    home: environment.HOME,
+    serviceHost: environment.KUBERNETES_SERVICE_HOST,
+    servicePort: environment.KUBERNETES_SERVICE_PORT,
+  }).catch((cause: unknown) => {
+    throw new Error("without CHANNELS_PATH the channels come from a cluster", { cause });
+  });
+  const client = new KubeClient({ access, userAgent: DISPATCHER_NAME });
+  const transform = withoutManagedFields;
+  const selection = { namespace };
+  const reflector = new Reflector({ client, resource: CHANNELS, selection, log, transform });
+  const elector = new LeaseElector({
+    client,
+    namespace: POD_NAMESPACE,
+    name: LEASES.dispatcher,
+    // A container that was started again in its Pod is another process.
+    identity: `${POD_NAME}_${randomUUID()}`,
+    log,
+    // What the leader before left undone is done now.
+    onAcquired: () => source.keys().forEach(onChange),
+    onLost: () => log.warn("another replica leads now; this one goes on to receive and deliver"),
+  });
+  const isNamespaced = namespace !== undefined;
+  const source = new ChannelsWatch({
+    client,
+    reflector,
+    elector,
+    naming,
+    isNamespaced,
+    log,
+    onChange,
+  });
+  let isSynced = false;
+  void reflector.hasSynced().then(() => {
+    isSynced = true;
+  });
+  reflector.start();
+  elector.start();
+  return {
+    source,
+    fault() {
+      if (isSynced) return undefined;
+      return `the channels are not loaded yet: ${reflector.failure()?.message ?? "listing them"}`;
+    },
+    async stop() {
+      await elector.stop();
+      await reflector.stop();
+      await client.close();
+    },
+  };
+}

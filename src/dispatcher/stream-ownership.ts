@@ -1,0 +1,140 @@
+/*
+ * Whose a stream is that is there already, and making it the channel's (see api/ownership.ts: created,
+ * claimed, adopted). Called by stream.ts before it changes anything else of the stream.
+ *
+ * JetStream has no "write if nobody wrote meanwhile": of two channels that take a stream at once, the one
+ * that writes last has it. So the name of the owner is written first and alone, and read again after a
+ * moment; the other one finds who has it, and has changed nothing else. Should it ever be overtaken
+ * later still, the watch (stream-watch.ts) has it look again.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { TAKE_OVER_ANNOTATION } from "../api/names.ts";
+import {
+  describeOwner,
+  isOwnedBy,
+  OWNER_KEY_PREFIX,
+  type StreamOrigin,
+  streamMetadataFor,
+  streamOwnerOf,
+} from "../api/ownership.ts";
+import type { ChannelSettings } from "../api/settings.ts";
+import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
+import type { Logger } from "../runtime/logger.ts";
+
+export interface StreamContext {
+  jsm: JetStreamManager;
+  clusterId: string;
+  /** Whether this replica may change anything; of several replicas one may. */
+  isLeader: () => boolean;
+  log: Logger;
+}
+
+/** A stream that is the channel's, or a refusal that says whose it is. */
+export type TakenStream =
+  | { ok: true; info: StreamInfo; origin: StreamOrigin }
+  | { ok: false; reason: "StreamOwnedByAnother"; message: string };
+
+/** Many times what lies between another's look at a stream and its writing. */
+const SECOND_LOOK_MS = 100;
+
+/** Makes sure that an existing stream is the channel's; see the head of this file. */
+export async function takeStream(
+  info: StreamInfo,
+  channel: ChannelSettings,
+  context: StreamContext,
+): Promise<TakenStream> {
+  const { jsm, clusterId, log } = context;
+  const { name } = info.config;
+  const first = decide(info, channel, clusterId);
+  if (!first.ok || isOwn(info, channel, clusterId)) return first;
+  const { origin } = first;
+  await jsm.streams.update(name, {
+    metadata: streamMetadata(info, channel, { clusterId, origin }),
+  });
+  await sleep(SECOND_LOOK_MS);
+  const second = await jsm.streams.info(name);
+  if (isOwn(second, channel, clusterId)) {
+    log.info({ channel: channel.key, stream: name, origin }, "stream is the channel's from now on");
+    return { ok: true, info: second, origin };
+  }
+  const refusal = decide(second, channel, clusterId);
+  if (!refusal.ok) return refusal;
+  throw new Error(`stream ${name}: somebody else writes its metadata at this moment`);
+}
+
+/** Tells whether a stream carries the name of this channel as its owner's. */
+export function isOwn(
+  { config }: StreamInfo,
+  channel: ChannelSettings,
+  clusterId: string,
+): boolean {
+  return isOwnedBy(streamOwnerOf(config.metadata), clusterId, channel);
+}
+
+/** Gives all metadata that a stream should have: the owner's, and, on a stream of others, theirs. */
+export function streamMetadata(
+  info: StreamInfo | undefined,
+  channel: ChannelSettings,
+  { clusterId, origin }: { clusterId: string; origin: StreamOrigin },
+): Record<string, string> {
+  const { namespace, name } = channel;
+  return {
+    ...(origin === "created" ? {} : withoutOwner(info?.config.metadata)),
+    ...(origin === "adopted" ? {} : channel.stream.metadata),
+    ...streamMetadataFor({ clusterId, channel: { namespace, name }, origin }),
+  };
+}
+
+/** Tells whether a stream has just these metadata, beside the server's own. */
+export function hasMetadata({ config }: StreamInfo, wanted: Record<string, string>): boolean {
+  const current = withoutServersOwn(config.metadata);
+  const keys = Object.keys(current);
+  return (
+    keys.length === Object.keys(wanted).length && keys.every((key) => current[key] === wanted[key])
+  );
+}
+
+/** Leaves out of a stream's metadata what servers write about themselves. */
+export function withoutServersOwn(
+  metadata: Record<string, string> | undefined,
+): Record<string, string> {
+  const entries = Object.entries(metadata ?? {});
+  return Object.fromEntries(entries.filter(([key]) => !key.startsWith("_nats.")));
+}
+
+/** Leaves out of a stream's metadata whose it is, too. */
+export function withoutOwner(metadata: Record<string, string> | undefined): Record<string, string> {
+  const others = Object.entries(withoutServersOwn(metadata));
+  return Object.fromEntries(others.filter(([key]) => !key.startsWith(OWNER_KEY_PREFIX)));
+}
+
+/** Decides how far an existing stream is the channel's. */
+function decide(info: StreamInfo, channel: ChannelSettings, clusterId: string): TakenStream {
+  const { name, metadata, subjects } = info.config as Partial<StreamInfo["config"]>;
+  const owner = streamOwnerOf(metadata);
+  if (owner !== undefined) {
+    const isTheirs = !isOwnedBy(owner, clusterId, channel);
+    if (isTheirs && channel.annotations[TAKE_OVER_ANNOTATION] !== owner.clusterId) {
+      return refusal(
+        `stream ${name} belongs to ${describeOwner(owner)}; choose another name with ` +
+          `spec.stream.overrideName, or, if that owner is gone, allow to take it with the annotation ` +
+          `${TAKE_OVER_ANNOTATION}: ${owner.clusterId}`,
+      );
+    }
+    return { ok: true, info, origin: owner.origin };
+  }
+  if (channel.stream.overridden) return { ok: true, info, origin: "adopted" };
+  // A mirror has none.
+  const has = subjects ?? [];
+  if (has.length === 1 && has[0] === channel.stream.subject) {
+    return { ok: true, info, origin: "claimed" };
+  }
+  return refusal(
+    `stream ${name} is there already, with the subjects ${has.join(", ") || "(none)"} and ` +
+      `no owner of ours; to use it as it is, name it in spec.stream.overrideName`,
+  );
+}
+
+function refusal(message: string): TakenStream {
+  return { ok: false, reason: "StreamOwnedByAnother", message };
+}

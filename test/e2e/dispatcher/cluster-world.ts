@@ -1,0 +1,159 @@
+/**
+ * Dispatchers in cluster mode for a test: a namespace of their own on the API server of the test run, a nats-server, the account and
+ * the permissions that our manifests give them, and hands that write as Knative and as users do.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { loadAll } from "js-yaml";
+import { inject } from "vitest";
+import { type CloudEventClient, createCloudEventClient } from "../../support/cloud-event-client.ts";
+import { kubeconfigFor } from "../../support/cluster.ts";
+import { type DispatcherProcess, startDispatcher } from "../../support/dispatcher-process.ts";
+import { type EventSink, startEventSink } from "../../support/event-sink.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { KubeObject } from "../../support/kube-client.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { type ChannelApi, channelApi, KNATIVE } from "../api/channel-api.ts";
+
+const CONFIG = join(import.meta.dirname, "../../../config");
+const ACCOUNT = "jetstream-ch-dispatcher";
+const RBAC = "rbac.authorization.k8s.io";
+
+/** Is a channel as the API server has it. */
+export interface Channel extends KubeObject {
+  spec?: { subscribers?: object[] };
+  status?: {
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    stream?: { name: string };
+    subscribers?: { uid: string; ready: string; observedGeneration: number; message?: string }[];
+  };
+}
+
+/** Holds what the tests of dispatchers in a cluster use. */
+export interface ClusterWorld {
+  api: ChannelApi;
+  nats: NatsServer;
+  nc: NatsConnection;
+  sink: EventSink;
+  /** Starts a replica, ready unless said; the world ends it. */
+  start(untilReady?: boolean): Promise<DispatcherProcess>;
+  /** Makes a channel that a namespace's dispatcher serves. */
+  create(name: string, spec?: object): Promise<void>;
+  read(name: string): Promise<Channel | undefined>;
+  /** Writes the whole list, as Knative does: a merge patch without a resourceVersion, under its account. */
+  subscribe(name: string, ...subscribers: object[]): Promise<void>;
+  /** Waits until a condition of a channel has this status. */
+  until(name: string, type: string, status: string): Promise<void>;
+  untilReady(name: string, ...uids: string[]): Promise<void>;
+  client(name: string, dispatcher: DispatcherProcess): CloudEventClient;
+  streams(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** Makes an entry of `spec.subscribers`. */
+export function subscriber(uid: string, subscriberUri: string, generation = 1) {
+  return { uid, generation, subscriberUri, name: uid };
+}
+
+/** Starts everything but a dispatcher. */
+export async function startClusterWorld(): Promise<ClusterWorld> {
+  const api = await channelApi();
+  const { client, namespace } = api;
+  const kubeconfig = await makeAccount(api);
+  const nats = await startNatsServer();
+  const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const sink = await startEventSink();
+  const dispatchers: DispatcherProcess[] = [];
+  const clients: CloudEventClient[] = [];
+  const knative = client.as(KNATIVE);
+  const read = (name: string) => client.find<Channel>(api.ref(name));
+  const until = (name: string, type: string, status: string) =>
+    eventually(
+      async () => {
+        const { conditions = [] } = (await read(name))?.status ?? {};
+        return conditions.find((one) => one.type === type)?.status === status;
+      },
+      { within: 30_000, what: `${type}=${status} of ${name}` },
+    );
+  return {
+    api,
+    nats,
+    nc,
+    sink,
+    read,
+    async start(untilReady = true) {
+      const dispatcher = await startDispatcher({
+        channelsPath: "",
+        natsUrl: nats.url,
+        untilReady,
+        env: {
+          KUBECONFIG: kubeconfig,
+          NAMESPACE: namespace,
+          POD_NAMESPACE: namespace,
+          POD_NAME: `dispatcher-${dispatchers.length}`,
+          CLUSTER_ID: "e2e",
+        },
+      });
+      dispatchers.push(dispatcher);
+      return dispatcher;
+    },
+    async create(name, spec = {}) {
+      const annotations = { "eventing.knative.dev/scope": "namespace" };
+      await client.create(api.channel(name, { metadata: { annotations }, spec }));
+    },
+    async subscribe(name, ...subscribers) {
+      await knative.patch(api.ref(name), { spec: { subscribers } });
+    },
+    async until(name, type, status) {
+      await until(name, type, status);
+    },
+    async untilReady(name, ...uids) {
+      await until(name, "StreamReady", "True");
+      await eventually(
+        async () => {
+          const { subscribers = [] } = (await read(name))?.status ?? {};
+          return uids.every((uid) => subscribers.find((one) => one.uid === uid)?.ready === "True");
+        },
+        { within: 30_000, what: `subscribers ${uids} of ${name} to be ready` },
+      );
+    },
+    client(name, { httpPort }) {
+      const host = `${name}-kn-jsm-channel.${namespace}.svc.cluster.local`;
+      const made = createCloudEventClient({ port: httpPort, host });
+      clients.push(made);
+      return made;
+    },
+    async streams() {
+      return (await (await jetstreamManager(nc)).streams.names().next()).sort();
+    },
+    async stop() {
+      for (const each of clients) each.close();
+      for (const dispatcher of dispatchers) await dispatcher.kill("SIGKILL");
+      await nc.close();
+      await sink.close();
+      await nats.stop();
+    },
+  };
+}
+
+/** Makes the dispatcher's account with what our manifests allow it in its namespace; gives its kubeconfig. */
+async function makeAccount({ client, namespace }: ChannelApi): Promise<string> {
+  const files = readdirSync(CONFIG).filter((file) => /^200-dispatcher/.test(file));
+  const roles = files.flatMap((file) => loadAll(readFileSync(join(CONFIG, file), "utf8")));
+  const account = { name: ACCOUNT, namespace };
+  await client.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
+  for (const role of roles as KubeObject[]) {
+    await client.apply(role, { force: true });
+    const { name } = role.metadata;
+    await client.create({
+      apiVersion: `${RBAC}/v1`,
+      kind: "RoleBinding",
+      metadata: { name, namespace },
+      roleRef: { apiGroup: RBAC, kind: "ClusterRole", name },
+      subjects: [{ kind: "ServiceAccount", ...account }],
+    } as KubeObject);
+  }
+  return await kubeconfigFor(client, inject("cluster"), account);
+}
