@@ -85,7 +85,7 @@ const CONSUMER: Readonly<Record<string, FieldFacts>> = {
   maxAckPending: { default: "1000", change: IN_PLACE },
   replicas: { default: "those of the stream", change: IN_PLACE },
   memoryStorage: { default: "false, which is as the stream", change: NEW_ONLY },
-  idleHeartbeat: { default: "5s, at most half of fetchMaxWait", change: AT_ONCE },
+  idleHeartbeat: { default: "5s; 100ms to half of fetchMaxWait are kept to", change: AT_ONCE },
   fetchBatchSize: { default: "as many as there are free slots", change: AT_ONCE },
   fetchMaxWait: { default: "30s; 500ms to 5m are kept to", change: AT_ONCE },
   consumerType: { default: "Pull", change: NO_EFFECT },

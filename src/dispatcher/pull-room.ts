@@ -8,6 +8,8 @@ const DEFAULT_TIMES: PullTimes = { expiresMs: 30_000, heartbeatMs: 5_000 };
 const RESERVE_TIMES: PullTimes = { expiresMs: 2_000, heartbeatMs: 1_000 };
 const SHORTEST_EXPIRES_MS = 500;
 const LONGEST_EXPIRES_MS = 300_000;
+/** The server sends as many heartbeats as it is asked for, thousands in a second if need be. */
+const SHORTEST_HEARTBEAT_MS = 100;
 /** What an idle subscriber keeps reserved; a burst doubles it with every pull. */
 const LEAST_BYTES = 32 * 1_024;
 const GROWTH = 2;
@@ -19,7 +21,8 @@ export type PullTimes = Pick<PullSize, "expiresMs" | "heartbeatMs">;
 
 /**
  * Gives a pull's times from what the consumer template says: `fetchMaxWait`, from half a second (a
- * consumer that is asked more often costs more than it gives) to five minutes, and `idleHeartbeat`.
+ * consumer that is asked more often costs more than it gives) to five minutes, and `idleHeartbeat`,
+ * from a tenth of a second to half of that.
  */
 export function pullTimesFor(
   fetchMaxWaitMs: number | undefined,
@@ -27,7 +30,7 @@ export function pullTimesFor(
 ): PullTimes {
   const wantedMs = fetchMaxWaitMs ?? DEFAULT_TIMES.expiresMs;
   const expiresMs = Math.min(LONGEST_EXPIRES_MS, Math.max(SHORTEST_EXPIRES_MS, wantedMs));
-  const heartbeatMs = idleHeartbeatMs ?? DEFAULT_TIMES.heartbeatMs;
+  const heartbeatMs = Math.max(SHORTEST_HEARTBEAT_MS, idleHeartbeatMs ?? DEFAULT_TIMES.heartbeatMs);
   return { expiresMs, heartbeatMs: Math.min(heartbeatMs, expiresMs / 2) };
 }
 

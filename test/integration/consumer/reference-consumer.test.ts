@@ -4,7 +4,7 @@ import { parseChannel } from "../../../src/api/parse-channel.ts";
 import { type EnsuredConsumer, ensureConsumer } from "../../../src/dispatcher/consumer.ts";
 import { specNotes } from "../../../src/dispatcher/spec-notes.ts";
 import { aChannel, aSubscriber } from "../../support/channels-file.ts";
-import { type ReferenceRow, referenceRows } from "../../support/reference-page.ts";
+import { defaultValue, type ReferenceRow, referenceRows } from "../../support/reference-page.ts";
 import {
   type JetStreamWorld,
   settingsFor,
@@ -64,7 +64,8 @@ it("each row about spec.consumerConfigTemplate has its example", () => {
   expect(fields.sort()).toEqual(paths.sort());
 });
 
-describe.each(takenRows)("what is said of $path", ({ path, change = "" }: ReferenceRow) => {
+describe.each(takenRows)("what is said of $path", (row: ReferenceRow) => {
+  const { path, change = "" } = row;
   const field = path.slice(TEMPLATE.length);
   const example = CONSUMER_EXAMPLES[field] as ConsumerExample;
   const name = `f${Object.keys(CONSUMER_EXAMPLES).indexOf(field)}`;
@@ -75,6 +76,8 @@ describe.each(takenRows)("what is said of $path", ({ path, change = "" }: Refere
     await world.ensure({ name: "bare" });
     await ensure("bare", {});
     await expectOnServer("bare", example.unset);
+    const said = { [field]: defaultValue(row, given[field]) };
+    expect(await world.writesOf(() => ensure("bare", said))).toEqual([]);
     expect((await ensure(name, given)).unapplied).toEqual([]);
     await expectOnServer(name, example.is);
     const before = await infoOf(name);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ALLOW_DROPPING_EVENTS_ANNOTATION } from "../../../src/api/names.ts";
 import { parseChannel } from "../../../src/api/parse-channel.ts";
 import { aChannel } from "../../support/channels-file.ts";
-import { type ReferenceRow, referenceRows } from "../../support/reference-page.ts";
+import { defaultValue, type ReferenceRow, referenceRows } from "../../support/reference-page.ts";
 import {
   type JetStreamWorld,
   served,
@@ -73,7 +73,8 @@ it("each row about spec.stream.config has its example", () => {
   expect(Object.keys(STREAM_EXAMPLES).sort()).toEqual(paths.sort());
 });
 
-describe.each(configRows)("what is said of $path", ({ path, change = "" }: ReferenceRow) => {
+describe.each(configRows)("what is said of $path", (row: ReferenceRow) => {
+  const { path, change = "" } = row;
   const field = path.slice(CONFIG.length);
   const example = STREAM_EXAMPLES[field] as StreamExample;
   const name = `f${field.toLowerCase().replace(/[^a-z]/g, "")}`;
@@ -81,6 +82,8 @@ describe.each(configRows)("what is said of $path", ({ path, change = "" }: Refer
   it("is so where it is unset, where it is given, and when it changes", async () => {
     await ensure("bare", {});
     await expectOnServer("bare", example.unset);
+    const said = { [field]: defaultValue(row, example.given[field]) };
+    expect(await world.writesOf(() => ensure("bare", said))).toEqual([]);
     expect((await ensure(name, example.given)).unapplied).toEqual([]);
     await expectOnServer(name, example.is);
     const { created } = await infoOf(name);

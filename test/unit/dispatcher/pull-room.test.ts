@@ -71,6 +71,7 @@ it("leaves its turn to others while it has no slot", () => {
 it.each([
   { fetchMaxWait: undefined, idleHeartbeat: undefined, expiresMs: 30_000, heartbeatMs: 5_000 },
   { fetchMaxWait: 200, idleHeartbeat: undefined, expiresMs: 500, heartbeatMs: 250 },
+  { fetchMaxWait: undefined, idleHeartbeat: 0.001, expiresMs: 30_000, heartbeatMs: 100 },
   { fetchMaxWait: 3_600_000, idleHeartbeat: 15_000, expiresMs: 300_000, heartbeatMs: 15_000 },
 ])("takes a pull's times from the template: $fetchMaxWait, $idleHeartbeat", (row) => {
   const { expiresMs, heartbeatMs } = row;
