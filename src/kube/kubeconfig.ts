@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node";
+import { parseYaml } from "../runtime/yaml.ts";
 import type { ApiAccess, TlsSettings } from "./access.ts";
 
 /** For so long what a kubeconfig leads to (files, the answer of a login command) is not asked for again. */
@@ -54,6 +57,7 @@ async function load(paths: readonly string[]): Promise<KubeConfig> {
     const config = new KubeConfig();
     try {
       config.loadFromFile(path);
+      withTokenFiles(config, path);
     } catch (error) {
       throw new Error(`the kubeconfig ${path} cannot be read`, { cause: error });
     }
@@ -63,6 +67,23 @@ async function load(paths: readonly string[]): Promise<KubeConfig> {
   // The first file that names a context decides.
   for (const other of others) first.mergeConfig(other, Boolean(first.getCurrentContext()));
   return first;
+}
+
+/** Has the field `tokenFile` of users count, which client-node knows only in a Pod. */
+function withTokenFiles(config: KubeConfig, path: string): void {
+  const [document] = parseYaml(readFileSync(path, "utf8")) as {
+    users?: { name?: string; user?: { token?: string; tokenFile?: string } }[];
+  }[];
+  const files = new Map(
+    (document?.users ?? []).flatMap(({ name = "", user }) =>
+      user?.tokenFile === undefined ? [] : [[name, resolve(dirname(path), user.tokenFile)]],
+    ),
+  );
+  config.users = config.users.map((user) => {
+    const tokenFile = files.get(user.name);
+    if (tokenFile === undefined) return user;
+    return { ...user, authProvider: { name: "tokenFile", config: { tokenFile } } };
+  });
 }
 
 function serverOf(config: KubeConfig, paths: readonly string[]): string {

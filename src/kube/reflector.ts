@@ -6,8 +6,10 @@
  *   3. when the watch ends, watch again from the last place. Where the server does not know that place
  *      any more (410, also as an event in an answer that began with 200) or refuses it: from 1
  *
- * Failures are tried again for ever, with growing, jittered pauses. A connection that went silent is
- * noticed because bookmarks come every minute. Does not decide what a change means: control loops do.
+ * Failures are tried again for ever, with growing, jittered pauses. Bookmarks come about every minute,
+ * unless etcd does not tell the server of its progress (its default, not kubeadm's) and nothing of that
+ * type changes. So silence is no failure, but reason to watch anew: only when that fails was it an outage.
+ * Does not decide what a change means: control loops do.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../runtime/errors.ts";
@@ -25,7 +27,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   log: Logger;
   /** Sees each object before it is kept, and may drop what nobody needs. */
   transform?: (object: T) => T;
-  /** After this long without a byte a watch counts as broken; more than the minute between bookmarks. */
+  /** After this long without a byte a watch is begun anew; more than the minute between bookmarks. */
   silentMs?: number;
 }
 
@@ -54,6 +56,8 @@ export class Reflector<T extends KubeObject> {
   /** Since when there is no watch; undefined while there is one. */
   #downSince: number | undefined = performance.now();
   #heardAt = performance.now();
+  /** When a watch was last heard of that went silent, until the next one shows that all is well. */
+  #silentSince: number | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -142,12 +146,11 @@ export class Reflector<T extends KubeObject> {
         this.#take(type, object);
       }
     } catch (error) {
-      // Nobody knows since when a connection is broken that only went silent.
-      const wentSilent = error instanceof KubeError && error.reason === "Timeout";
-      this.#downSince = wentSilent ? this.#heardAt : performance.now();
-      throw error;
+      if (!(error instanceof KubeError && error.reason === "Timeout")) throw error;
+      this.#silentSince = this.#heardAt;
+    } finally {
+      this.#downSince = performance.now();
     }
-    this.#downSince = performance.now();
     // A server that ends every watch at once is not asked again without a pause.
     if (performance.now() - began < WORKED_MS) this.#failures += 1;
     else this.#failures = 0;
@@ -157,6 +160,7 @@ export class Reflector<T extends KubeObject> {
     if (this.#failure !== undefined) this.#log.info("watching again");
     this.#failure = undefined;
     this.#downSince = undefined;
+    this.#silentSince = undefined;
     this.#heardAt = performance.now();
   }
 
@@ -173,6 +177,7 @@ export class Reflector<T extends KubeObject> {
       error instanceof KubeError
         ? error
         : new KubeError(errorMessage(error), { reason: "Unexpected", cause: error });
+    if (this.#silentSince !== undefined) this.#downSince = this.#silentSince;
     if (!keepsPlace(failure)) this.#resourceVersion = undefined;
     const isNews = this.#failure?.reason !== failure.reason;
     // After a restart of the server it is what happens, and the list mends it.

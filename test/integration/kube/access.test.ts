@@ -103,6 +103,19 @@ describe("by a kubeconfig", () => {
     expect(asked).toEqual(["Bearer first"]);
   });
 
+  it("that names a file with the token, as a node gives it, that file counts and is read anew", async () => {
+    const path = join(folder, "config");
+    await writeFile(join(folder, "its-token"), "first");
+    const { server, ca } = access("");
+    await writeKubeconfig(path, { server, ca, tokenFile: "its-token" });
+    const client = await clientFor({ kubeconfig: path });
+    await get(client);
+    accepted = "second";
+    await writeFile(join(folder, "its-token"), "second");
+    await get(client);
+    expect(asked).toEqual(["Bearer first", "Bearer first", "Bearer second"]);
+  });
+
   it("that lies in the home folder, it comes before the Pod's account", async () => {
     await mkdir(join(folder, ".kube"));
     await writeKubeconfig(join(folder, ".kube", "config"), access("from-home"));

@@ -252,15 +252,39 @@ describe("a server", () => {
     expect(told).toEqual(["+a1=1"]);
   });
 
-  it("that goes silent is noticed, and the time is counted from what was heard last", async () => {
+  it("that only sends no bookmarks is watched anew, and that is no outage", async () => {
+    const { reflector, told } = await reflect({ silentMs: 2_000 });
+    let longestMs = 0;
+    await eventually(
+      () => {
+        if (watches().length > 1) longestMs = Math.max(longestMs, reflector.downForMs());
+        return watches().length === 3;
+      },
+      { within: 40_000, what: "three watches" },
+    );
+    await isWatching();
+    put("a1", 1);
+    await isTold(told, ["+a1=1"]);
+    expect(reflector.failure()).toBeUndefined();
+    expect(longestMs).toBeLessThan(2_000);
+    expect(lists()).toBe(1);
+  });
+
+  it("that goes silent and is gone has its outage counted from when it was last heard of", async () => {
     const silentMs = 1_200;
     const { reflector, told } = await reflect({ silentMs });
     await isWatching();
-    world.server.bookmark();
     world.proxy.swallow("to-client");
+    const silentAt = performance.now();
     put("a1", 1);
-    await eventually(() => reflector.downForMs() > silentMs, { within: 30_000, what: "silence" });
-    expect(reflector.failure()).toMatchObject({ reason: "Timeout" });
+    await eventually(() => watches().length === 2, { within: 30_000, what: "another watch" });
+    await world.server.stop();
+    await eventually(() => reflector.failure() !== undefined, {
+      within: 30_000,
+      what: "a failure",
+    });
+    expect(reflector.downForMs()).toBeGreaterThan(performance.now() - silentAt - 200);
+    await world.server.start();
     world.proxy.cut();
     await isTold(told, ["+a1=1"]);
     expect(lists()).toBe(1);
