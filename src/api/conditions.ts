@@ -21,6 +21,13 @@ export const WARNING_CONDITIONS = [
   "DeploymentSpecTemplateApplied",
 ] as const;
 
+/** Names the reasons of Addressable=False with which a channel must not take events from anybody. */
+export const CLOSED_REASONS = [
+  "OIDCNotSupported",
+  "EncryptionNotSupported",
+  "EventPolicyNotSupported",
+] as const;
+
 /** Names every condition of a channel. */
 export type ConditionType =
   | (typeof SUMMED_CONDITIONS)[number]

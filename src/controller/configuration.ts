@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { parseEnv, port } from "../runtime/env.ts";
+import { isLogLevel } from "../runtime/logger.ts";
+
+const Environment = z.object({
+  SYSTEM_NAMESPACE: z.string({
+    error: "required: the namespace of the controller and of the cluster's dispatcher",
+  }),
+  DISPATCHER_IMAGE: z.string({ error: "required: the image of dispatchers" }),
+  DISPATCHER_CONFIG_PATH: z
+    .string()
+    .default("/etc/config-ch-jetstream-defaults/jetstream-dispatcher-config"),
+  ADMIN_PORT: port.default(9090),
+  LOG_LEVEL: z
+    .string()
+    .refine(isLogLevel, "one of trace, debug, info, warn, error, fatal, silent expected")
+    .default("info"),
+  POD_NAME: z.string().optional(),
+  CLUSTER_DOMAIN: z.string().default("cluster.local"),
+  // How the API server is found, as kubectl finds it.
+  KUBECONFIG: z.string().optional(),
+  HOME: z.string().optional(),
+  KUBERNETES_SERVICE_HOST: z.string().optional(),
+  KUBERNETES_SERVICE_PORT: z.string().optional(),
+});
+
+/** The controller's environment, checked; see the README's table. */
+export type Environment = z.output<typeof Environment>;
+
+/** Reads the controller's environment; throws one error that names every variable that is not right. */
+export function parseEnvironment(env: Record<string, string | undefined>): Environment {
+  return parseEnv(Environment, env);
+}

@@ -1,0 +1,81 @@
+import { hash } from "node:crypto";
+import { ChannelAuth } from "../api/auth.ts";
+import { NATS_CONFIG } from "../api/cluster-names.ts";
+import { compileAuth, type LoginAuth } from "../api/login.ts";
+import { type NatsConfig, parseNatsConfig } from "../api/nats-config.ts";
+import type { ConfigMap } from "../kube/objects.ts";
+import { errorMessage } from "../runtime/errors.ts";
+import { parseYaml } from "../runtime/yaml.ts";
+import type { Channel } from "./kinds.ts";
+
+/** Is what of a dispatcher's NATS configuration its objects depend on. */
+export interface NatsPlan {
+  natsConfigHash: string;
+  gracePeriodSeconds: number;
+  /** Are the Secrets and ConfigMaps that it names. */
+  secrets: string[];
+  configMaps: string[];
+}
+
+/** Is that, or why there is none and what to do. */
+export type NatsPlanOutcome =
+  | { ok: true; plan: NatsPlan }
+  | { ok: false; reason: string; message: string };
+
+/** Reads a dispatcher's NATS configuration, as the dispatcher will. */
+export function natsPlan(
+  configMap: ConfigMap | undefined,
+  { namespace, configName }: { namespace: string; configName: string },
+): NatsPlanOutcome {
+  const what = `ConfigMap ${namespace}/${configName}`;
+  if (configMap === undefined) {
+    const message = `${what} is not there; create it with a key "${NATS_CONFIG.key}" that says how NATS is reached`;
+    return { ok: false, reason: "ConfigMapNotFound", message };
+  }
+  const text = configMap.data?.[NATS_CONFIG.key];
+  if (text === undefined) {
+    const message = `${what} has no key "${NATS_CONFIG.key}"; add it and say there how NATS is reached`;
+    return { ok: false, reason: "ConfigMapKeyNotFound", message };
+  }
+  try {
+    const [document, ...more] = parseYaml(text);
+    if (more.length > 0) throw new Error("one YAML document expected");
+    return { ok: true, plan: planOf(parseNatsConfig(document)) };
+  } catch (error) {
+    const message = `key "${NATS_CONFIG.key}" of ${what} is not right: ${errorMessage(error)}`;
+    return { ok: false, reason: "ConfigMapInvalid", message };
+  }
+}
+
+function planOf(config: NatsConfig): NatsPlan {
+  const { auth, tls } = config;
+  const secrets = [secretOf(auth), tls?.secretName, tls?.caSecret?.secretName];
+  const configMaps = [tls?.caConfigMap?.name];
+  return {
+    natsConfigHash: hash("sha256", JSON.stringify(config)).slice(0, 16),
+    gracePeriodSeconds: Math.ceil(config.dispatch.gracePeriodMs / 1_000),
+    secrets: sorted(secrets),
+    configMaps: sorted(configMaps),
+  };
+}
+
+/** Names the Secret with which a channel logs in; undefined where it does not by itself. */
+export function channelSecret({ spec }: Channel): string | undefined {
+  const parsed = ChannelAuth.safeParse(spec?.auth);
+  return parsed.success ? secretOf(compileAuth(parsed.data)) : undefined;
+}
+
+/** Names the Secrets with which channels log in, in order. */
+export function channelSecrets(channels: Iterable<Channel>): string[] {
+  return sorted([...channels].map(channelSecret));
+}
+
+function secretOf(auth: LoginAuth | undefined): string | undefined {
+  if (auth === undefined) return undefined;
+  const [login] = Object.values(auth) as { secret: { secretName: string } }[];
+  return login?.secret.secretName;
+}
+
+function sorted(names: (string | undefined)[]): string[] {
+  return [...new Set(names.filter((name) => name !== undefined))].sort();
+}

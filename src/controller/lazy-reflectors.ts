@@ -1,0 +1,58 @@
+import type { Reflector } from "../kube/reflector.ts";
+import type { KubeObject } from "../kube/resource.ts";
+
+/** Is a reflector that was started because somebody asked for its objects. */
+export interface Lazy<T extends KubeObject> {
+  reflector: Reflector<T>;
+  hasSynced(): boolean;
+}
+
+/** Starts reflectors when their objects are asked for the first time, and keeps them: one for each key. */
+export class LazyReflectors<T extends KubeObject> {
+  readonly #make: (key: string) => Reflector<T>;
+  readonly #known = new Map<string, Lazy<T>>();
+
+  constructor(make: (key: string) => Reflector<T>) {
+    this.#make = make;
+  }
+
+  /** Gives the reflector of a key, which may not have synced yet. */
+  get(key: string): Lazy<T> {
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const reflector = this.#make(key);
+    let isSynced = false;
+    void reflector.hasSynced().then(() => {
+      isSynced = true;
+    });
+    const lazy = { reflector, hasSynced: () => isSynced };
+    this.#known.set(key, lazy);
+    reflector.start();
+    return lazy;
+  }
+
+  /** Gives an object as soon as it is known whether it is there; the signal ends the wait. */
+  async find(key: string, objectKey: string, signal: AbortSignal): Promise<T | undefined> {
+    const { reflector, hasSynced } = this.get(key);
+    if (!hasSynced()) await untilAborted(reflector.hasSynced(), signal);
+    return reflector.store.get(objectKey);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#known.values()].map(({ reflector }) => reflector.stop()));
+  }
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let abort = () => {};
+  const aborted = new Promise<void>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

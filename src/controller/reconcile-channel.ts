@@ -1,0 +1,215 @@
+/*
+ * Brings one channel's control plane to its desired state.
+ *
+ *   1. what there is to say of its dispatcher             -> DispatcherReady, ServiceReady, EndpointsReady
+ *   2. its ExternalName Service                           -> ChannelServiceReady, Addressable
+ *   3. its dead-letter sink                               -> DeadLetterSinkResolved
+ *   4. what it asks for and does not get                  -> warnings; what it must not do (refusals.ts) -> closed
+ *   5. the annotation that Knative reads once, before the channel is Ready
+ *   6. its status, if it differs
+ *   7. subscribers that Knative has left behind (prune-subscribers.ts)
+ *
+ * StreamReady is the dispatcher's, and so is the end of a deleted channel: only where no dispatcher will come back is the channel let go here.
+ */
+import { SUBSCRIBABLE_ANNOTATION } from "../api/cluster-names.ts";
+import type { ConditionUpdate } from "../api/conditions.ts";
+import { FINALIZER, streamNameFor } from "../api/names.ts";
+import type { KubeClient } from "../kube/client.ts";
+import type { Reconcile } from "../kube/control-loop.ts";
+import type { EventRecorder } from "../kube/event-recorder.ts";
+import { isInvalid, isNotFound } from "../kube/kube-error.ts";
+import { annotate, isBeingDeleted, removeFinalizer } from "../kube/metadata.ts";
+import { RESOURCES } from "../kube/objects.ts";
+import { keyOf } from "../kube/resource.ts";
+import { errorMessage } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { ownStatus } from "./channel-status.ts";
+import { channelWarnings } from "./channel-warnings.ts";
+import type { DeadLetterSinks } from "./dead-letter-sinks.ts";
+import { ensureObject } from "./ensure-object.ts";
+import { CHANNELS, type Channel, type ChannelStatus } from "./kinds.ts";
+import { NewestVersions } from "./newest-versions.ts";
+import type { SubscriberPruner } from "./prune-subscribers.ts";
+import type { DispatcherState } from "./reconcile-dispatcher.ts";
+import type { Refusal } from "./refusals.ts";
+import { channelService } from "./resources/channel-service.ts";
+import { oldestOf, scopeFor, scopeKeyOf } from "./scope.ts";
+import { isChannelsService } from "./whose-object.ts";
+import type { World } from "./world.ts";
+import { writeStatus } from "./write-status.ts";
+
+export interface ChannelReconcilerDeps {
+  client: KubeClient;
+  world: Pick<World, "channels" | "channelServices">;
+  /** What is known of the dispatcher of a scope; undefined asks for it to be looked at. */
+  dispatcherOf: (scopeKey: string) => DispatcherState | undefined;
+  refusalOf: (channel: Channel) => Refusal | undefined;
+  sinks: DeadLetterSinks;
+  pruner: SubscriberPruner;
+  events: Pick<EventRecorder, "record">;
+  log: Logger;
+  systemNamespace: string;
+  clusterDomain: string;
+  /** How long a deleted channel waits for a dispatcher that is not there. */
+  leaveBehindMs?: number | undefined;
+}
+
+type Outcome = { requeueAfterMs?: number };
+
+const LEAVE_BEHIND_MS = 60_000;
+
+/** Makes the reconciler of channels; see the head of this file. */
+export function channelReconciler(deps: ChannelReconcilerDeps): Reconcile {
+  const reconciler = new ChannelReconciler(deps);
+  return (key, signal) => reconciler.reconcile(key, signal);
+}
+
+class ChannelReconciler {
+  readonly #deps: ChannelReconcilerDeps;
+  readonly #newest = new NewestVersions<Channel>();
+
+  constructor(deps: ChannelReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
+    const { world, dispatcherOf, sinks, pruner } = this.#deps;
+    const channel = this.#newest.of(world.channels.store.get(key));
+    if (channel === undefined || isBeingDeleted(channel)) {
+      this.#newest.forget(key);
+      sinks.forget(key);
+      pruner.forget(key);
+      return channel === undefined ? {} : await this.#letGo(channel, signal);
+    }
+    const dispatcher = dispatcherOf(scopeKeyOf(channel));
+    // Comes back as soon as it is known.
+    if (dispatcher === undefined) return {};
+    const status = await this.#status(channel, dispatcher, signal);
+    const written = await this.#write(channel, status, signal);
+    const requeueAfterMs = await pruner.prune(written, signal);
+    return requeueAfterMs === undefined ? {} : { requeueAfterMs };
+  }
+
+  async #status(
+    channel: Channel,
+    dispatcher: DispatcherState,
+    signal: AbortSignal,
+  ): Promise<ChannelStatus> {
+    const { sinks, refusalOf, clusterDomain } = this.#deps;
+    const facts = {
+      channel,
+      dispatcher: dispatcher.conditions,
+      service: await this.#service(channel, signal),
+      sink: await sinks.resolve(channel, signal),
+      refusal: refusalOf(channel),
+      warnings: this.#warnings(channel),
+    };
+    return ownStatus(facts, { now: new Date(), clusterDomain });
+  }
+
+  async #service(channel: Channel, signal: AbortSignal): Promise<ConditionUpdate> {
+    const { client, world, systemNamespace, clusterDomain } = this.#deps;
+    const type = "ChannelServiceReady";
+    const { namespace = "", name = "", uid = "" } = channel.metadata ?? {};
+    const scope = scopeFor(scopeKeyOf(channel), systemNamespace);
+    const desired = channelService({
+      channel: { namespace, name, uid },
+      dispatcherNamespace: scope.namespace,
+      clusterDomain,
+    });
+    const kept = { client, resource: RESOURCES.services, store: world.channelServices.store };
+    try {
+      const isOurs = isChannelsService(name);
+      const ensured = await ensureObject(kept, desired, { signal, isOurs });
+      if (ensured.outcome !== "foreign") return { type, status: "True" };
+      const message = `${ensured.whose} has the name that the channel's address needs and is not ours, so it is left alone: delete it, or give the channel another name`;
+      return { type, status: "False", reason: "ForeignService", message };
+    } catch (error) {
+      if (!isInvalid(error)) throw error;
+      const message = `the channel's Service cannot be made: ${errorMessage(error)}`;
+      return { type, status: "False", reason: "ChannelServiceFailed", message };
+    }
+  }
+
+  #warnings(channel: Channel): ConditionUpdate[] {
+    const { world, systemNamespace, events } = this.#deps;
+    const scope = scopeFor(scopeKeyOf(channel), systemNamespace);
+    const others = scope.isNamespaced
+      ? [...world.channels.store.values()].filter((one) => scopeKeyOf(one) === scope.key)
+      : [];
+    const warnings = channelWarnings(channel, { scope, oldest: oldestOf(others) });
+    for (const { type, reason = "", message = "" } of warnings) {
+      const before = channel.status?.conditions?.find((condition) => condition.type === type);
+      if (before?.reason === reason && before.message === message) continue;
+      events.record({
+        regarding: channel,
+        type: "Warning",
+        reason,
+        action: "Reconcile",
+        note: message,
+      });
+    }
+    return warnings;
+  }
+
+  async #write(channel: Channel, status: ChannelStatus, signal: AbortSignal): Promise<Channel> {
+    const { client } = this.#deps;
+    const ready = status.conditions?.find(({ type }) => type === "Ready");
+    let now = channel;
+    try {
+      if (ready?.status === "True") {
+        const { key, value } = SUBSCRIBABLE_ANNOTATION;
+        now = await annotate(now, { [key]: value }, { client, resource: CHANNELS, signal });
+      }
+      now = await writeStatus(client, now, { status, signal });
+    } catch (error) {
+      // Deleted meanwhile: the watch tells.
+      if (!isNotFound(error)) throw error;
+    }
+    if (now !== channel) this.#newest.take(now);
+    return now;
+  }
+
+  /** Lets a deleted channel go when there is no dispatcher that could do so, and none will come. */
+  async #letGo(channel: Channel, signal: AbortSignal): Promise<Outcome> {
+    const { client, dispatcherOf, leaveBehindMs = LEAVE_BEHIND_MS, log } = this.#deps;
+    if (!(channel.metadata?.finalizers ?? []).includes(FINALIZER)) return {};
+    const dispatcher = dispatcherOf(scopeKeyOf(channel));
+    if (dispatcher?.downSince === undefined) return {};
+    const leftMs = (since: number) => since + leaveBehindMs - performance.now();
+    if (leftMs(dispatcher.downSince) > 0) return { requeueAfterMs: leftMs(dispatcher.downSince) };
+    const namespace = await this.#namespace(channel, signal);
+    const isTerminating = namespace?.metadata?.deletionTimestamp !== undefined;
+    // A dispatcher that can be made will come back, some time.
+    const blockedLeftMs = leftMs(dispatcher.blockedSince ?? performance.now());
+    if (!isTerminating && blockedLeftMs > 0) return { requeueAfterMs: blockedLeftMs };
+    await removeFinalizer(channel, FINALIZER, { client, resource: CHANNELS, signal });
+    const stream = channel.status?.stream?.name ?? nameOfStream(channel);
+    const note = `channel ${keyOf(channel)} is gone, and no dispatcher was there to delete its stream ${stream}: delete it by hand (nats stream rm ${stream}) unless its events are still wanted`;
+    log.warn({ channel: keyOf(channel), stream }, "a stream is left behind");
+    // Nothing can be made in a namespace that is going, so the Event is about the namespace and not in it.
+    const regarding = isTerminating && namespace !== undefined ? namespace : channel;
+    const { events } = this.#deps;
+    events.record({
+      regarding,
+      type: "Warning",
+      reason: "StreamLeftBehind",
+      action: "LetGo",
+      note,
+    });
+    return {};
+  }
+
+  async #namespace(channel: Channel, signal: AbortSignal) {
+    const { client } = this.#deps;
+    const name = channel.metadata?.namespace ?? "";
+    const namespace = await client.get(RESOURCES.namespaces, { name }, { signal });
+    return { apiVersion: "v1", kind: "Namespace", ...namespace };
+  }
+}
+
+/** Guesses the name where the dispatcher has not written it: a prefix of its configuration is not known here. */
+function nameOfStream({ metadata, spec }: Channel): string {
+  const { namespace = "", name = "" } = metadata ?? {};
+  return spec?.stream?.overrideName || streamNameFor({ namespace, name });
+}

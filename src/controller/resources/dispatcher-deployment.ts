@@ -1,0 +1,166 @@
+import { hash } from "node:crypto";
+import {
+  configMapFolderFor,
+  DISPATCHER_KNATIVE_CONFIG,
+  DISPATCHER_NAME,
+  DISPATCHER_PATHS,
+  NATS_CONFIG,
+  secretFolderFor,
+} from "../../api/cluster-names.ts";
+import type { Deployment } from "../../kube/objects.ts";
+import { DISPATCHER_SELECTOR, type DispatcherPlan, dispatcherMetadata } from "./plan.ts";
+
+type PodTemplate = NonNullable<Deployment["spec"]>["template"];
+type PodSpec = NonNullable<PodTemplate["spec"]>;
+type Container = PodSpec["containers"][number];
+type Volume = NonNullable<PodSpec["volumes"]>[number];
+type VolumeMount = NonNullable<Container["volumeMounts"]>[number];
+type Variable = NonNullable<Container["env"]>[number];
+
+/** Changes when running Pods cannot take a new configuration as they are, so that new ones are made. */
+const CONFIG_HASH_ANNOTATION = "nats.messaging.knative.dev/config-hash";
+
+const HTTP_PORT = 8080;
+const ADMIN_PORT = 9090;
+// Enough to be scheduled where there is room; no limits, since the memory that it may use is in its configuration.
+const DEFAULT_RESOURCES = { requests: { cpu: "100m", memory: "192Mi" } };
+
+/** Makes the Deployment of a dispatcher. */
+export function dispatcherDeployment(plan: DispatcherPlan): Deployment {
+  const { replicas, annotations, labels } = plan.settings;
+  const metadata = dispatcherMetadata(plan, DISPATCHER_NAME);
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: {
+      ...metadata,
+      labels: { ...labels, ...metadata.labels },
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+    spec: {
+      ...(replicas === undefined ? {} : { replicas }),
+      revisionHistoryLimit: 3,
+      selector: { matchLabels: DISPATCHER_SELECTOR },
+      // The new one takes events before an old one stops.
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: podTemplate(plan, metadata.labels),
+    },
+  };
+}
+
+function podTemplate(plan: DispatcherPlan, ownLabels: Record<string, string>): PodTemplate {
+  const { settings, gracePeriodSeconds, natsConfigHash } = plan;
+  const { nodeSelector, tolerations, affinity, topologySpreadConstraints } = settings;
+  const { priorityClassName, imagePullSecrets, annotations, labels } = settings;
+  // What is in these maps is Kubernetes' own and was not looked at here.
+  const scheduling = withoutUnset({
+    nodeSelector,
+    affinity,
+    tolerations,
+    topologySpreadConstraints,
+    priorityClassName,
+    imagePullSecrets,
+  });
+  const { volumes, mounts } = volumesOf(plan);
+  return {
+    metadata: {
+      labels: { ...labels, ...ownLabels },
+      annotations: { ...annotations, [CONFIG_HASH_ANNOTATION]: natsConfigHash },
+    },
+    spec: {
+      serviceAccountName: DISPATCHER_NAME,
+      terminationGracePeriodSeconds: gracePeriodSeconds,
+      // Hundreds of variables in a namespace with many Services.
+      enableServiceLinks: false,
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [containerOf(plan, mounts)],
+      volumes,
+      ...(scheduling as Partial<PodSpec>),
+    },
+  };
+}
+
+function containerOf(plan: DispatcherPlan, volumeMounts: VolumeMount[]): Container {
+  const probe = (path: string) => ({ httpGet: { path, port: "admin" }, timeoutSeconds: 5 });
+  return {
+    name: "dispatcher",
+    image: plan.image,
+    env: variablesOf(plan),
+    ports: [
+      { name: "http", containerPort: HTTP_PORT, protocol: "TCP" },
+      { name: "admin", containerPort: ADMIN_PORT, protocol: "TCP" },
+    ],
+    readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 2 },
+    livenessProbe: { ...probe("/healthz"), periodSeconds: 10, failureThreshold: 6 },
+    resources: (plan.settings.resources ?? DEFAULT_RESOURCES) as NonNullable<
+      Container["resources"]
+    >,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    },
+    volumeMounts,
+  };
+}
+
+function variablesOf(plan: DispatcherPlan): Variable[] {
+  const given = (plan.settings.env ?? []) as Variable[];
+  const fromField = (name: string, fieldPath: string) => ({
+    name,
+    valueFrom: { fieldRef: { fieldPath } },
+  });
+  const own: Variable[] = [
+    { name: "NATS_CONFIG_PATH", value: `${DISPATCHER_PATHS.natsConfig}/${NATS_CONFIG.key}` },
+    { name: "SECRETS_PATH", value: DISPATCHER_PATHS.secrets },
+    { name: "KNATIVE_CONFIG_PATH", value: DISPATCHER_PATHS.knative },
+    { name: "CLUSTER_ID", value: plan.clusterId },
+    { name: "CLUSTER_DOMAIN", value: plan.clusterDomain },
+    { name: "SYSTEM_NAMESPACE", value: plan.systemNamespace },
+    fromField("POD_NAME", "metadata.name"),
+    fromField("POD_NAMESPACE", "metadata.namespace"),
+    ...(plan.isNamespaced ? [fromField("NAMESPACE", "metadata.namespace")] : []),
+    { name: "HTTP_PORT", value: String(HTTP_PORT) },
+    { name: "ADMIN_PORT", value: String(ADMIN_PORT) },
+    { name: "LOG_LEVEL", value: plan.logLevel },
+  ];
+  const isGiven = ({ name }: { name: string }) => given.some((variable) => variable.name === name);
+  return [...own.filter((variable) => !isGiven(variable)), ...given];
+}
+
+function volumesOf(plan: DispatcherPlan): { volumes: Volume[]; mounts: VolumeMount[] } {
+  const { namespace, settings, secrets, configMaps } = plan;
+  const below = (folder: string) => `${DISPATCHER_PATHS.secrets}/${folder}`;
+  const all: { volume: Volume; mountPath: string }[] = [
+    {
+      volume: { name: "config", configMap: { name: settings.configName } },
+      mountPath: DISPATCHER_PATHS.natsConfig,
+    },
+    {
+      volume: { name: "knative", configMap: { name: DISPATCHER_KNATIVE_CONFIG, optional: true } },
+      mountPath: DISPATCHER_PATHS.knative,
+    },
+    // Optional, so that the dispatcher can say itself which one is missing, and takes it as soon as it is there.
+    ...secrets.map((name) => ({
+      volume: { name: volumeName("secret", name), secret: { secretName: name, optional: true } },
+      mountPath: below(secretFolderFor(namespace, name)),
+    })),
+    ...configMaps.map((name) => ({
+      volume: { name: volumeName("configmap", name), configMap: { name, optional: true } },
+      mountPath: below(configMapFolderFor(namespace, name)),
+    })),
+  ];
+  return {
+    volumes: all.map(({ volume }) => volume),
+    mounts: all.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
+  };
+}
+
+/** Names a volume: an object's name may be longer than a volume's, and have dots. */
+function volumeName(kind: string, name: string): string {
+  return `${kind}-${hash("sha256", name).slice(0, 10)}`;
+}
+
+function withoutUnset(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

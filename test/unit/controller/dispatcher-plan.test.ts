@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { channelSecrets, natsPlan } from "../../../src/controller/dispatcher-plan.ts";
+import type { Channel } from "../../../src/controller/kinds.ts";
+
+describe("a NATS configuration", () => {
+  const where = { namespace: "n", configName: "c" };
+  const plan = (text: string) => natsPlan({ data: { "eventing-jetstream": text } }, where);
+
+  it("names what has to be mounted", () => {
+    const text = `
+auth: { usernamePassword: { secret: { secretName: login } } }
+tls: { secretName: tls, caSecret: { secretName: login }, caConfigMap: { name: ca } }
+dispatch: { gracePeriod: PT1M30.5S }`;
+    expect(plan(text)).toMatchObject({
+      ok: true,
+      plan: { secrets: ["login", "tls"], configMaps: ["ca"], gracePeriodSeconds: 91 },
+    });
+  });
+
+  it("has the same hash as long as it says the same", () => {
+    const [first, second, other] = [
+      "url: nats://a",
+      "# why\nurl: 'nats://a'\n",
+      "url: nats://b",
+    ].map(plan);
+    expect(first).toEqual(second);
+    expect(first).not.toEqual(other);
+  });
+
+  it.each([
+    [undefined, "ConfigMapNotFound", "ConfigMap n/c is not there; create it"],
+    [{ data: {} }, "ConfigMapKeyNotFound", 'no key "eventing-jetstream"'],
+    [{ data: { "eventing-jetstream": "url: 1" } }, "ConfigMapInvalid", "url: a text expected"],
+    [{ data: { "eventing-jetstream": "{" } }, "ConfigMapInvalid", "it is not YAML"],
+    [
+      { data: { "eventing-jetstream": "a: 1\n---\nb: 1" } },
+      "ConfigMapInvalid",
+      "one YAML document",
+    ],
+  ])("%j is %s", (configMap, reason, words) => {
+    const message = expect.stringContaining(words);
+    expect(natsPlan(configMap, where)).toEqual({ ok: false, reason, message });
+  });
+
+  it("is completed by the Secrets of channels, those with faults left out", () => {
+    const withAuth = (auth: unknown): Channel => ({ spec: { auth } });
+    const token = (secretName: string) => ({ token: { secret: { secretName } } });
+    const channels = [token("b"), token("a"), token("b"), undefined, { token: 1 }].map(withAuth);
+    expect(channelSecrets(channels)).toEqual(["a", "b"]);
+  });
+});
