@@ -11,6 +11,7 @@
  * after a redelivery (ADR-15 of NATS; seen running).
  */
 import type { Connection } from "./connection.ts";
+import { NANOS_PER_MS } from "./jetstream.ts";
 import { ReplySlots } from "./reply-slots.ts";
 import { perTurn } from "./turn.ts";
 
@@ -26,7 +27,6 @@ const encoder = new TextEncoder();
 const ACK = encoder.encode("+ACK");
 const WORKING = encoder.encode("+WPI");
 const NAK = encoder.encode("-NAK");
-const NANOS_PER_MS = 1_000_000;
 const NAKS_EVERY_MS = 100;
 const RESEND_AFTER_MS = 2_000;
 const MAX_UNCONFIRMED = 65_536;

@@ -7,14 +7,15 @@
  * drops what was published meanwhile without a word (docs/adr/0006-own-reconnect.md).
  *
  * A login whose files change gets a new connection before the old one is left, so that nothing stands
- * still for it; with files that do not work the old connection stays.
+ * still for it. With files that do not work the old connection stays, and they are tried again until
+ * they do, or others are there.
  *
  * This file does not know what is published or pulled, and never waits for an answer.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsConnection, PermissionViolationError } from "@nats-io/transport-node";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { BackOff } from "./back-off.ts";
 import { isRefusedLogin } from "./connect-failure.ts";
 import { Denials, deniedAction, isInboxDenial } from "./denials.ts";
 import type { Login } from "./login.ts";
@@ -45,12 +46,15 @@ export interface ConnectionState {
   disconnects: number;
   /** Why there is no connection, as the last attempt to connect had it. */
   lastError: string | undefined;
+  /** Why the login's newest files do not work, while the connection of earlier ones is kept. */
+  changedLogin: string | undefined;
   /** What the server does not permit the login to do, seen within the last minutes: `publish to "…"`. */
   denied: string[];
 }
 
-const RECONNECT_MIN_MS = 50;
-const RECONNECT_MAX_MS = 2_000;
+const RECONNECT = { minMs: 50, maxMs: 2_000 };
+/** There is a connection meanwhile. */
+const RENEW = { minMs: 1_000, maxMs: 10_000 };
 /** How long a connection has to last before the next one is tried without a wait. */
 const LIVED_MS = 5_000;
 
@@ -65,12 +69,14 @@ export class Connection {
   #discovered: string[] = [];
   readonly #login: Login | undefined;
   #unwatchLogin: (() => void) | undefined;
-  /** Ends the wait before the next attempt. */
-  #hurry = new AbortController();
-  #renewing: Promise<void> = Promise.resolve();
+  readonly #reconnect = new BackOff(RECONNECT);
+  /** There while a connection with newer files is tried. */
+  #renew: BackOff | undefined;
+  /** Counts the changes of the login's files; and those that had been when the connection began. */
+  #loginVersion = 0;
+  #usedVersion = 0;
   #nc: NatsConnection | undefined;
   #lastMaxPayload = 1_048_576;
-  #attempts = 0;
   #connectedAt = 0;
   #denials = new Denials();
   #state: Omit<ConnectionState, "denied"> = {
@@ -79,6 +85,7 @@ export class Connection {
     serverVersion: undefined,
     disconnects: 0,
     lastError: undefined,
+    changedLogin: undefined,
   };
 
   constructor(options: { servers: string[]; name: string; log: Logger; login?: Login }) {
@@ -93,7 +100,9 @@ export class Connection {
   /** Begins to connect, and goes on for ever; a server that is away is waited for. */
   start(): void {
     this.#unwatchLogin = this.#login?.watch(() => {
-      this.#renewing = this.#renewing.then(() => this.#renew());
+      this.#loginVersion += 1;
+      this.#reconnect.hurry();
+      void this.#renewLogin();
     });
     void this.#connect();
   }
@@ -122,7 +131,8 @@ export class Connection {
   /** Sends what is written, unsubscribes, and ends. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#hurry.abort();
+    this.#reconnect.hurry();
+    this.#renew?.hurry();
     this.#unwatchLogin?.();
     const nc = this.#nc;
     this.#nc = undefined;
@@ -132,14 +142,11 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
-    if (this.#attempts > 0) await this.#wait();
+    if (this.#reconnect.attempts > 0) await this.#reconnect.wait();
     while (!this.#closing.signal.aborted) {
       const opened = await this.#open();
-      if ("nc" in opened) {
-        if (this.#closing.signal.aborted) await opened.nc.close();
-        else this.#connected(opened.nc);
-        return;
-      }
+      if (this.#closing.signal.aborted) return await opened.nc?.close();
+      if (opened.nc !== undefined) return this.#connected(opened.nc, opened.version);
       const { failed } = opened;
       const isNews = failed !== this.#state.lastError;
       this.#state = { ...this.#state, lastError: failed };
@@ -148,36 +155,55 @@ export class Connection {
         this.#log.warn({ servers, error: failed }, "cannot connect to nats, trying again");
         for (const listener of this.#listeners) listener.failing?.();
       }
-      await this.#wait();
+      await this.#reconnect.wait();
     }
   }
 
-  #open(): Promise<Opened> {
-    return openConnection({
+  async #open(): Promise<Opened & { version: number }> {
+    const version = this.#loginVersion;
+    const opened = await openConnection({
       servers: this.#servers,
       discovered: this.#discovered,
       name: this.#name,
       login: this.#login,
     });
+    return { ...opened, version };
   }
 
   /** Goes over to a connection with the newest files of the login; the old one serves until then. */
-  async #renew(): Promise<void> {
-    const old = this.#nc;
-    if (old === undefined) return this.#hurry.abort();
-    const opened = await this.#open();
-    if ("failed" in opened) {
-      const { failed: error } = opened;
-      this.#log.error({ error }, "changed login to nats does not work, keeping the connection");
-      return;
+  async #renewLogin(): Promise<void> {
+    // Whoever is at it already takes the newest.
+    if (this.#renew !== undefined) return this.#renew.hurry();
+    this.#renew = new BackOff(RENEW);
+    for (;;) {
+      const old = this.#nc;
+      if (old === undefined || this.#usedVersion === this.#loginVersion) break;
+      const opened = await this.#open();
+      if (this.#closing.signal.aborted || this.#nc !== old) {
+        await opened.nc?.close();
+      } else if (opened.nc !== undefined) {
+        this.#moveTo(opened.nc, opened.version);
+        void this.#drain(old);
+      } else {
+        this.#keepLogin(opened.failed);
+        await this.#renew.wait();
+      }
     }
-    if (this.#closing.signal.aborted || this.#nc !== old) return await opened.nc.close();
+    this.#renew = undefined;
+  }
+
+  #moveTo(nc: NatsConnection, version: number): void {
     this.#log.info("login to nats changed, going over to a new connection");
     this.#nc = undefined;
     this.#denials = new Denials();
     for (const listener of this.#listeners) listener.disconnected?.();
-    this.#connected(opened.nc);
-    await this.#drain(old);
+    this.#connected(nc, version);
+  }
+
+  #keepLogin(error: string): void {
+    if (error === this.#state.changedLogin) return;
+    this.#state = { ...this.#state, changedLogin: error };
+    this.#log.error({ error }, "changed login to nats does not work, keeping the connection");
   }
 
   async #drain(nc: NatsConnection): Promise<void> {
@@ -187,8 +213,9 @@ export class Connection {
     });
   }
 
-  #connected(nc: NatsConnection): void {
+  #connected(nc: NatsConnection, version: number): void {
     this.#nc = nc;
+    this.#usedVersion = version;
     this.#connectedAt = performance.now();
     this.#lastMaxPayload = nc.info?.max_payload ?? this.#lastMaxPayload;
     this.#discovered = (nc.info?.connect_urls ?? []).filter((url) => !this.#servers.includes(url));
@@ -198,6 +225,7 @@ export class Connection {
       serverVersion: nc.info?.version,
       disconnects: this.#state.disconnects,
       lastError: undefined,
+      changedLogin: undefined,
     };
     this.#log.info(
       { server: nc.getServer(), version: nc.info?.version, maxPayload: nc.info?.max_payload },
@@ -206,6 +234,8 @@ export class Connection {
     void this.#watch(nc);
     void nc.closed().then((error) => this.#lost(nc, error));
     for (const listener of this.#listeners) listener.connected?.(nc);
+    // The files may have changed since they were read for it.
+    void this.#renewLogin();
   }
 
   async #watch(nc: NatsConnection): Promise<void> {
@@ -254,28 +284,17 @@ export class Connection {
     this.#nc = undefined;
     // One that is lost right after it was made must not be made again without end.
     const hasLived = performance.now() - this.#connectedAt >= LIVED_MS;
-    this.#attempts = hasLived ? 0 : this.#attempts + 1;
+    this.#reconnect.attempts = hasLived ? 0 : this.#reconnect.attempts + 1;
     const reason = error === undefined ? "the connection was closed" : errorMessage(error);
     this.#state = {
       ...this.#state,
       state: "connecting",
       disconnects: this.#state.disconnects + 1,
       lastError: reason,
+      changedLogin: undefined,
     };
     this.#log.warn({ server: this.#state.server, error: reason }, "connection to nats lost");
     for (const listener of this.#listeners) listener.disconnected?.();
     void this.#connect();
-  }
-
-  /** Waits before the next attempt: exponentially longer, jittered, so that replicas spread out. */
-  async #wait(): Promise<void> {
-    const ceilingMs = Math.min(
-      RECONNECT_MAX_MS,
-      RECONNECT_MIN_MS * 2 ** Math.min(this.#attempts, 10),
-    );
-    this.#attempts += 1;
-    const waitMs = ceilingMs / 2 + (Math.random() * ceilingMs) / 2;
-    this.#hurry = new AbortController();
-    await sleep(waitMs, undefined, { signal: this.#hurry.signal }).catch(() => undefined);
   }
 }

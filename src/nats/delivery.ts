@@ -1,4 +1,5 @@
 import type { Msg } from "@nats-io/transport-node";
+import { NANOS_PER_MS } from "./jetstream.ts";
 
 export type { Msg } from "@nats-io/transport-node";
 
@@ -17,7 +18,6 @@ export interface DeliveryPosition {
   pending: number;
 }
 
-const NANOS_PER_MS = 1_000_000;
 const V1_TOKENS = 9;
 const V1_OFFSET = 4;
 const V2_OFFSET = 6;

@@ -4,6 +4,7 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const STREAM_NAME_IN_USE = 10058;
+const SUBJECTS_OVERLAP = 10065;
 /** No servers for the placement and the replicas; replicas without a cluster. */
 const LACK_OF_SERVERS = [10005, 10074];
 const MORE_SERVERS = "ask for fewer replicas or another placement, or give NATS such servers";
@@ -24,6 +25,11 @@ export function isConsumerNotFound(error: unknown): boolean {
 /** Tells whether a stream of that name was there already, with another configuration. */
 export function isStreamNameInUse(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE;
+}
+
+/** Tells whether a stream was refused because another one has one of its subjects. */
+export function isSubjectOverlap(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === SUBJECTS_OVERLAP;
 }
 
 /**

@@ -10,6 +10,9 @@ export type {
   StreamInfo,
 } from "@nats-io/jetstream";
 
+/** NATS counts time in nanoseconds. */
+export const NANOS_PER_MS = 1_000_000;
+
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /** Gives the prefix of JetStream's API subjects: `$JS.API`, or `$JS.<domain>.API`. */

@@ -21,7 +21,7 @@ const MAX_PINGS_OUT = 2;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** A connection, or why there is none, as a sentence. */
-export type Opened = { nc: NatsConnection } | { failed: string };
+export type Opened = { nc: NatsConnection } | { nc?: undefined; failed: string };
 
 /**
  * Tries to open a connection to one of the servers, with the login's files as they are now.

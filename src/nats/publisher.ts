@@ -68,6 +68,7 @@ export class Publisher {
   readonly #sweeper: NodeJS.Timeout;
   #isEnded = false;
   #onIdle: (() => void) | undefined;
+  #idle: Promise<void> | undefined;
 
   constructor(options: { connection: Connection; maxInFlight: number; timeoutMs: number }) {
     this.#connection = options.connection;
@@ -114,11 +115,11 @@ export class Publisher {
   /** Takes no more events; resolves when each that was taken has its result, which its deadline bounds. */
   async end(): Promise<void> {
     this.#isEnded = true;
-    if (this.inFlight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+    this.#idle ??= new Promise((resolve) => {
+      if (this.inFlight === 0) resolve();
+      else this.#onIdle = resolve;
+    });
+    await this.#idle;
     clearInterval(this.#sweeper);
   }
 
@@ -158,7 +159,9 @@ export class Publisher {
   #denied(subject: string): void {
     const reason = `the login to NATS may not publish to "${subject}"`;
     this.#slots.visit((pending) => {
-      if (pending.subject === subject) this.#settle(pending, { outcome: "refused", reason });
+      if (pending.subject !== subject) return;
+      pending.onUnavailable();
+      this.#settle(pending, { outcome: "refused", reason });
     });
   }
 

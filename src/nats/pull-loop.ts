@@ -17,6 +17,7 @@ import {
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Connection, NatsConnection } from "./connection.ts";
+import { NANOS_PER_MS } from "./jetstream.ts";
 import { pullStatusFor } from "./pull-status.ts";
 import { atEndOfTurn } from "./turn.ts";
 
@@ -49,6 +50,8 @@ export interface PullLoopOptions {
   onEnd: (end: PullEnd, received: number) => void;
   /** The consumer or its stream does not exist; the loop pauses until `start`. */
   onGone: (reason: string) => void;
+  /** The login may not pull the consumer, or may again: see `denied`. The loop goes on. */
+  onPermission: () => void;
   /** Nobody has answered for a while: it may be gone, or without a leader. The loop goes on. */
   onUnanswered: (reason: string) => void;
 }
@@ -59,7 +62,6 @@ const MAX_BACKOFF_MS = 2_000;
 /** A leader that steps down is followed at once; the election after one that died takes up to ten seconds. */
 const UNANSWERED_BACKOFF_MS = 640;
 const UNANSWERED_EVERY_MS = 10_000;
-const NANOS_PER_MS = 1_000_000;
 
 interface OpenPull {
   id: number;
@@ -84,6 +86,7 @@ export class PullLoop {
   #backoffMs = 0;
   #backoff: NodeJS.Timeout | undefined;
   #unansweredAt = -Infinity;
+  #denied: string | undefined;
 
   constructor(options: PullLoopOptions) {
     this.#options = options;
@@ -91,7 +94,16 @@ export class PullLoop {
     this.#unlisten = options.connection.listen({
       connected: (nc) => this.#subscribe(nc),
       disconnected: () => this.#disconnected(),
+      publishDenied: (subject) => {
+        if (subject === this.#subject)
+          this.#permission(`the login may not publish to "${subject}"`);
+      },
     });
+  }
+
+  /** Why the login cannot pull; undefined when it can, as far as is known. */
+  get denied(): string | undefined {
+    return this.#denied;
   }
 
   /** Begins or goes on to pull. */
@@ -160,7 +172,6 @@ export class PullLoop {
     if (nc === undefined || nc.isClosed() || this.#subscription === undefined) return;
     const size = this.#options.room();
     if (size === undefined) return;
-    const { stream, consumer, apiPrefix } = this.#options;
     const now = performance.now();
     this.#pulls += 1;
     this.#open = { id: this.#pulls, size, received: 0, heardAt: now };
@@ -170,9 +181,20 @@ export class PullLoop {
       idle_heartbeat: Math.round(size.heartbeatMs * NANOS_PER_MS),
       ...(size.maxBytes === undefined ? {} : { max_bytes: size.maxBytes }),
     };
-    nc.publish(`${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
+    nc.publish(this.#subject, JSON.stringify(request), {
       reply: `${this.#inbox}.${this.#pulls.toString(36)}`,
     });
+  }
+
+  get #subject(): string {
+    const { stream, consumer, apiPrefix } = this.#options;
+    return `${apiPrefix}.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
+  }
+
+  #permission(denied: string | undefined): void {
+    if (denied === this.#denied) return;
+    this.#denied = denied;
+    this.#options.onPermission();
   }
 
   #received(message: Msg, inbox: string): void {
@@ -181,6 +203,7 @@ export class PullLoop {
     const open = inbox === this.#inbox ? this.#open : undefined;
     if (status === undefined) {
       this.#backoffMs = 0;
+      this.#permission(undefined);
       if (open !== undefined) {
         open.received += 1;
         open.heardAt = performance.now();
@@ -191,8 +214,11 @@ export class PullLoop {
     }
     // A status comes on the subject of the pull that it is about; an earlier pull's is old news.
     if (open === undefined || message.subject !== `${this.#inbox}.${open.id.toString(36)}`) return;
+    this.#permission(undefined);
     if (status.kind === "heartbeat") {
       open.heardAt = performance.now();
+      // Somebody serves it: what made an earlier pull end early is over.
+      this.#backoffMs = 0;
       return;
     }
     if (status.kind === "gone") return this.#gone(status.reason);
@@ -240,7 +266,8 @@ export class PullLoop {
     const now = performance.now();
     const silentMs = now - this.#open.heardAt;
     if (silentMs < 2 * this.#open.size.heartbeatMs + WATCHDOG_MS) return;
-    this.#options.log.warn({ silentMs: Math.round(silentMs) }, "pull went silent, pulling again");
+    if (this.#denied === undefined)
+      this.#options.log.warn({ silentMs: Math.round(silentMs) }, "pull went silent, pulling again");
     this.#end("broken");
   }
 }

@@ -15,6 +15,7 @@ const ACCOUNTS = `accounts {
     { user: shop, password: shop-secret }, { user: shop2, password: shop2-secret }
   ] }
   bank: { jetstream: enabled, users: [{ user: bank, password: bank-secret }] }
+  poor: { users: [{ user: poor, password: poor-secret }] }
 }`;
 const MAIN = { user: "main", pass: "main-secret" };
 
@@ -42,6 +43,7 @@ beforeAll(async () => {
   await files.put("main", { username: "main", password: "main-secret" });
   await files.mount("shop/login", { username: "shop", password: "shop-secret" });
   await files.put("shop/bank", { username: "bank", password: "bank-secret" });
+  await files.put("shop/poor", { username: "poor", password: "poor-secret" });
   // Of the same name, in the dispatcher's own namespace: nobody but the dispatcher may use it.
   await files.put("default/late", { username: "main", password: "main-secret" });
   nats = await startNatsServer({ config: ACCOUNTS });
@@ -51,6 +53,7 @@ beforeAll(async () => {
     withLogin("orders", "login"),
     withLogin("returns", "login"),
     withLogin("late", "late"),
+    withLogin("poor", "poor"),
     withLogin("moving", "login", { stream: { deletionPolicy: "Delete" } }),
   ];
   plane = await startDataPlane({
@@ -94,6 +97,7 @@ interface ShownChannel {
   login?: string;
   reason?: string;
   message?: string;
+  unapplied?: { path: string; reason: string }[];
 }
 
 async function shown(name: string): Promise<ShownChannel | undefined> {
@@ -125,6 +129,7 @@ describe("a channel with a login of its own", () => {
     await isReady("returns");
     expect(await connections()).toEqual([
       "main: jetstream-channel-dispatcher pod-1",
+      "poor: jetstream-channel-dispatcher pod-1 shop/poor",
       "shop: jetstream-channel-dispatcher pod-1 shop/login",
     ]);
     expect(await plane.dispatcher.metrics()).toContain(
@@ -147,6 +152,15 @@ describe("a channel with a login of its own", () => {
     const answer = await plane.client("late", "shop").sendBinary({});
     expect(answer).toMatchObject({ status: 503, body: expect.stringContaining("spec.auth") });
     expect(await plane.client("ordinary").sendBinary({})).toMatchObject({ status: 202 });
+  });
+
+  it("keeps no other channel from being served either while its account has no JetStream", async () => {
+    await eventually(async () => (await shown("poor"))?.reason === "LoginFailed", {
+      within: 20_000,
+      what: "the reason",
+    });
+    expect((await shown("poor"))?.message).toMatch(/^spec\.auth: .*JetStream not enabled/);
+    expect(await plane.dispatcher.readiness()).toBe(200);
   });
 
   it("is served as soon as its login works", async () => {
@@ -196,6 +210,34 @@ describe("a channel with a login of its own", () => {
       what: "every acknowledged event",
     });
     expect([...statuses]).toEqual([202]);
+  });
+
+  it("that is given another login goes on with the one before until the other one works", async () => {
+    await isReady("moving");
+    const moving = withLogin("moving", "next", { stream: { deletionPolicy: "Delete" } });
+    const others = channels.filter(({ metadata }) => metadata.name !== "moving");
+    await plane.write([...others, moving]);
+    const client = plane.client("moving", "shop");
+    await eventually(
+      async () => (await shown("moving"))?.unapplied?.some(({ path }) => path === "spec.auth"),
+      { within: 20_000, what: "the status to say so" },
+    );
+    expect((await shown("moving"))?.unapplied).toEqual([
+      {
+        path: "spec.auth",
+        reason: expect.stringMatching(/login before stays in use .*Secret "next" is not there/),
+      },
+    ]);
+    expect(await client.sendBinary({ id: "meanwhile" })).toMatchObject({ status: 202 });
+    await eventually(() => received("moving") >= 1, { within: 20_000, what: "the delivery" });
+    await files.put("shop/next", { username: "shop2", password: "shop2-secret" });
+    await eventually(async () => (await shown("moving"))?.unapplied?.length === 0, {
+      within: 20_000,
+      what: "the other login to be used",
+    });
+    expect(await connections()).toContain("shop2: jetstream-channel-dispatcher pod-1 shop/next");
+    expect(await client.sendBinary({ id: "after" })).toMatchObject({ status: 202 });
+    await eventually(() => received("moving") >= 2, { within: 20_000, what: "the delivery" });
   });
 
   it("moves to another account when its login is another one, and the connection goes with its last channel", async () => {

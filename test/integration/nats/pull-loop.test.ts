@@ -63,6 +63,7 @@ function startLoop(room: () => PullSize | undefined, onMessage?: (message: Msg) 
     ends: [] as PullEnd[],
     gone: [] as string[],
     unanswered: [] as string[],
+    denied: [] as (string | undefined)[],
   };
   loop = new PullLoop({
     connection,
@@ -77,6 +78,7 @@ function startLoop(room: () => PullSize | undefined, onMessage?: (message: Msg) 
     },
     onEnd: (end) => seen.ends.push(end),
     onGone: (reason) => seen.gone.push(reason),
+    onPermission: () => seen.denied.push(loop?.denied),
     onUnanswered: (reason) => seen.unanswered.push(reason),
   });
   loop.start();

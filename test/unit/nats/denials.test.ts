@@ -20,6 +20,31 @@ it.each([
   },
 );
 
+it.each([
+  ["$JS.API.STREAM.INFO.", "KN_A", "KN_B"],
+  ["$JS.API.CONSUMER.MSG.NEXT.", "KN_A.KN_SUB_1", "KN_B.KN_SUB_2"],
+  ["$JS.hub.API.CONSUMER.DURABLE.CREATE.", "KN_A.KN_SUB_1", "KN_B.KN_SUB_2"],
+  ["$JS.API.CONSUMER.CREATE.", "KN_A.KN_SUB_1", "KN_B.KN_SUB_2.a.b"],
+])("tells %s once for all streams, and shows the latest", (request, first, second) => {
+  const denials = new Denials();
+  const actions = [first, second].map((name) => `publish to "${request}${name}"`);
+  expect(actions.map((action) => denials.note(action, 0))).toEqual([true, false]);
+  expect(denials.list(0)).toEqual([actions[1]]);
+});
+
+it("tells the denials of different requests and of different channels each", () => {
+  const denials = new Denials();
+  const subjects = [
+    "$JS.API.STREAM.INFO.KN_A",
+    "$JS.API.STREAM.LIST",
+    "a.b._knative",
+    "a.c._knative",
+  ];
+  expect(subjects.map((subject) => denials.note(`publish to "${subject}"`, 0))).toEqual([
+    ...[true, true, true, true],
+  ]);
+});
+
 it("tells each denial once, and again when it was over for five minutes", () => {
   const denials = new Denials();
   expect(denials.note("a", 0)).toBe(true);
