@@ -77,6 +77,8 @@ function policyWithBinding(name: string, { variables, validations }: PolicyRules
             apiVersions: ["*"],
             operations: ["CREATE", "UPDATE"],
             resources: [PLURAL],
+            // The default; without it kubectl would find a change in every apply.
+            scope: "*",
           },
         ],
       },

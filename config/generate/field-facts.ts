@@ -18,8 +18,7 @@ const AT_ONCE = "at once";
 const NO_EFFECT = "has no effect";
 
 const URL = "an absolute http or https URL expected";
-const SEQUENCE =
-  "a stream sequence from 0 to 18446744073709551615 (above 9007199254740991 as text) expected";
+const SEQUENCE = "a stream sequence from 0 to 9007199254740991 expected";
 const MAXIMUM = { default: "no maximum", change: KEEPS };
 
 const STREAM: Readonly<Record<string, FieldFacts>> = {

@@ -55,9 +55,15 @@ export function shapeOf(schema: Schema): Schema {
 
 function isDropped({ type }: Schema, keyword: string, value: unknown): boolean {
   // zod's word for "any further field is fine"; Kubernetes drops those, and kubectl names them.
-  if (keyword === "additionalProperties") return Object.keys(value ?? {}).length === 0;
+  if (keyword === "additionalProperties") return isEmpty(value);
+  // The API server drops these, and kubectl would find a change in every apply.
+  if (keyword === "properties") return isEmpty(value);
   const isEveryInteger = type === "integer" && Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER;
   return DROPPED.includes(keyword) || isEveryInteger;
+}
+
+function isEmpty(value: unknown): boolean {
+  return Object.keys(value ?? {}).length === 0;
 }
 
 function withKeywords(schema: Schema, isKept: (keyword: string, value: unknown) => boolean) {

@@ -15,6 +15,9 @@ export const LEASES = {
 /** Names the dispatcher's Deployment, Service, PodDisruptionBudget, autoscaler, account and ClusterRole. */
 export const DISPATCHER_NAME = "jetstream-ch-dispatcher";
 
+/** Names the controller's Deployment, account and ClusterRole, as the Go implementation does. */
+export const CONTROLLER_NAME = "jetstream-ch-controller";
+
 /** Names the ClusterRole of a dispatcher's Lease, which is bound in its own namespace alone. */
 export const DISPATCHER_LEASES_ROLE = "jetstream-ch-dispatcher-leases";
 
@@ -37,6 +40,9 @@ export const DEFAULTS_CONFIG = {
 /** Names the ConfigMap that says how a dispatcher reaches NATS, unless the defaults name another, and its key. */
 export const NATS_CONFIG = { name: "config-jetstream", key: "eventing-jetstream" } as const;
 
+/** Names the ConfigMap of the Go implementation that says the same, and its key. */
+export const GO_NATS_CONFIG = { name: "config-nats", key: "eventing-nats" } as const;
+
 /** Says where a dispatcher's container has its files. */
 export const DISPATCHER_PATHS = {
   natsConfig: "/etc/config-jetstream",
@@ -46,6 +52,9 @@ export const DISPATCHER_PATHS = {
 
 /** Marks what the controller has made and keeps, with the value of FIELD_MANAGERS.controller. */
 export const MANAGED_BY_LABEL = "app.kubernetes.io/managed-by";
+
+/** Says on the objects of a namespace's own dispatcher which installation keeps them: its system namespace. */
+export const INSTALLATION_ANNOTATION = "nats.messaging.knative.dev/system-namespace";
 
 /** Says on a channel and on its CRD which version of Knative's Subscribable it has: `v1`. */
 export const SUBSCRIBABLE_ANNOTATION = {

@@ -45,7 +45,7 @@ export function compileStream(
   };
 }
 
-/** Writes a start sequence as a decimal uint64; 0 is Go's way to leave it out. */
+/** Writes a start sequence as a decimal number; 0 is Go's way to leave it out. */
 export function startSequence(value: string | number | undefined): string | undefined {
   const sequence = BigInt(value ?? 0);
   return sequence === 0n ? undefined : sequence.toString();

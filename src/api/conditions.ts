@@ -21,11 +21,12 @@ export const WARNING_CONDITIONS = [
   "DeploymentSpecTemplateApplied",
 ] as const;
 
-/** Names the reasons of Addressable=False with which a channel must not take events from anybody. */
+/** Names the reasons of an Addressable that is not True with which a channel must not take events from anybody. */
 export const CLOSED_REASONS = [
   "OIDCNotSupported",
   "EncryptionNotSupported",
   "EventPolicyNotSupported",
+  "PoliciesUnknown",
 ] as const;
 
 /** Names every condition of a channel. */

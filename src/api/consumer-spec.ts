@@ -11,6 +11,7 @@ import {
   Timestamp,
   withRule,
   wordOf,
+  ZERO_OR_1_S,
 } from "./fields.ts";
 import { firstOverlap } from "./subjects.ts";
 import { CONSUMER_TYPE, DELIVER_POLICY, meaningOf, REPLAY_POLICY } from "./words.ts";
@@ -54,15 +55,15 @@ export const ConsumerConfigTemplate = withRule(
         "Where a new subscriber begins: All (default) with the oldest event, Last with the newest, New with the next, ByStartSequence or ByStartTime. It counts when its consumer is made.",
       ),
     optStartSeq: Sequence.optional().describe(
-      "Sequence of the first event, with deliverPolicy ByStartSequence: a number, or a text above 9007199254740991.",
+      "Sequence of the first event, with deliverPolicy ByStartSequence, as a number or a text.",
     ),
     optStartTime: Timestamp.optional().describe(
       "Time of the first event, with deliverPolicy ByStartTime (RFC 3339, like 2026-01-31T12:00:00Z).",
     ),
-    ackWait: goDuration()
+    ackWait: goDuration(ZERO_OR_1_S)
       .optional()
       .describe(
-        "How long an event may stay with a dispatcher that says nothing of it, until it is delivered again: a Go duration; 30s where it is 0 or unset.",
+        "How long an event may stay with a dispatcher that says nothing of it, until it is delivered again: a Go duration, at least 1s; 30s where it is 0 or unset.",
       ),
     maxDeliver: z
       .int()

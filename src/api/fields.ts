@@ -54,6 +54,13 @@ export const ZERO_OR_100_MS: DurationBound = {
   expected: ", 0 or at least 100ms",
 };
 
+/** Bounds a Go duration to 0 or what leaves time for the heartbeats of an event under way. */
+export const ZERO_OR_1_S: DurationBound = {
+  check: (ms) => (ms === 0 || ms >= 1_000 ? undefined : "0 or at least 1s expected"),
+  rule: "(duration(self) == duration('0s') || duration(self) >= duration('1s'))",
+  expected: ", 0 or at least 1s",
+};
+
 /** Reports a fault of an object, at a path below it. */
 export type AddFault = (path: string[], reason: string) => void;
 
@@ -184,16 +191,18 @@ export const Timestamp = textThat(
   },
 );
 
-/** A stream sequence: an uint64 as text, or a number as long as JavaScript keeps its digits. */
+/** A stream sequence, as a number or a text: as long as JavaScript, and so the NATS client, keeps its digits. */
 export const Sequence = z
-  .union([z.string(), z.number()], { error: "a stream sequence (an uint64 as text) expected" })
+  .union([z.string(), z.number()], {
+    error: "a stream sequence (a number, or its digits as text) expected",
+  })
   .superRefine((value, context) => {
     if (!isSequence(value)) {
-      const message = `a stream sequence from 0 to 18446744073709551615 (above 9007199254740991 as text) expected, got ${shown(value)}`;
+      const message = `a stream sequence from 0 to 9007199254740991 expected, got ${shown(value)}`;
       context.addIssue({ code: "custom", message });
     }
   })
-  .meta({ pattern: "^[0-9]{1,20}$", minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+  .meta({ pattern: "^[0-9]{1,16}$", minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 /** Says whether the text is an absolute URL of http or https with a host, without white space. */
 export function isHttpUrl(text: string): boolean {
@@ -223,8 +232,8 @@ export const CaCertificates = textThat(
 );
 
 function isSequence(value: string | number): boolean {
-  if (typeof value === "number") return Number.isSafeInteger(value) && value >= 0;
-  return /^\d{1,20}$/.test(value) && BigInt(value) < 2n ** 64n;
+  const isWritten = typeof value === "number" || /^\d{1,16}$/.test(value);
+  return isWritten && Number.isSafeInteger(Number(value)) && Number(value) >= 0;
 }
 
 function durationFault(

@@ -11,6 +11,13 @@ export const KIND = "NatsJetStreamChannel";
 /** Says on a channel which dispatcher serves it: the `cluster`'s (default) or one in its `namespace`. */
 export const SCOPE_ANNOTATION = "eventing.knative.dev/scope";
 
+/** Tells whether a channel with these annotations asks for a dispatcher of its namespace's own. */
+export function isNamespaceScoped(
+  annotations: Readonly<Record<string, string>> | undefined,
+): boolean {
+  return annotations?.[SCOPE_ANNOTATION] === "namespace";
+}
+
 /** Names on a channel the cluster id of a stream's owner, and with it allows the channel to take that stream. */
 export const TAKE_OVER_ANNOTATION = "nats.messaging.knative.dev/take-over";
 

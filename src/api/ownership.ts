@@ -5,6 +5,7 @@
  *     messaging.knative.dev/jetstream-channel.namespace   namespace of the channel
  *     messaging.knative.dev/jetstream-channel.name        name of the channel
  *     messaging.knative.dev/jetstream-channel.origin      streams: created | claimed | adopted
+ *     messaging.knative.dev/jetstream-channel.subject     streams: the channel's subject, where it was added to an adopted stream
  *     messaging.knative.dev/jetstream-channel.subscriber  consumers: uid of the subscriber
  *     messaging.knative.dev/jetstream-channel.migrated    consumers: the stream sequence at which it carries on from a push consumer
  *
@@ -16,6 +17,9 @@ export const OWNER_KEY_PREFIX = "messaging.knative.dev/jetstream-channel.";
 
 /** Says on a consumer where it carries on from a push consumer; its start then differs from the channel's spec, and that is right. */
 export const MIGRATED_KEY = `${OWNER_KEY_PREFIX}migrated`;
+
+/** Says on an adopted stream which subject was added to it, and has to go when the stream is left to its owner. */
+export const ADDED_SUBJECT_KEY = `${OWNER_KEY_PREFIX}subject`;
 
 const CLUSTER_KEY = `${OWNER_KEY_PREFIX}cluster`;
 const NAMESPACE_KEY = `${OWNER_KEY_PREFIX}namespace`;

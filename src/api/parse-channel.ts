@@ -4,7 +4,7 @@ import { compileConsumer } from "./compile-consumer.ts";
 import { compileStream } from "./compile-stream.ts";
 import { type Fault, faultsOf, sentenceFor } from "./faults.ts";
 import { compileAuth } from "./login.ts";
-import { subjectFor } from "./names.ts";
+import { streamNameFor, subjectFor } from "./names.ts";
 import { parseSubscribers } from "./parse-subscribers.ts";
 import type {
   ChannelSettings,
@@ -51,7 +51,11 @@ const Glimpse = z.looseObject({
       subscribers: z.array(z.unknown()).catch([]),
       stream: z
         .looseObject({
-          config: z.looseObject({ additionalSubjects: z.array(z.unknown()).catch([]) }),
+          overrideName: z.string().optional().catch(undefined),
+          config: z.looseObject({
+            additionalSubjects: z.array(z.unknown()).catch([]),
+            template: z.string().optional().catch(undefined),
+          }),
         })
         .optional()
         .catch(undefined),
@@ -75,6 +79,7 @@ export function parseChannel(
   const faults = [
     ...(parsed.success ? [] : faultsOf(parsed.error)),
     ...ownSubjectFaults(glimpse, options.jetstream),
+    ...ownTemplateFaults(glimpse, options.jetstream),
   ];
   const { subscribers, refusals } = parseSubscribers(glimpse.spec?.subscribers ?? [], {
     spec: parsed.data?.spec?.delivery,
@@ -123,14 +128,22 @@ function ownSubjectFaults({ metadata, spec }: Glimpse, naming: JetStreamNaming):
   if (metadata === undefined) return [];
   const own = subjectFor(metadata, naming);
   const additional = spec?.stream?.config.additionalSubjects ?? [];
-  return additional.flatMap((subject, index) =>
-    typeof subject === "string" && isSubject(subject) && subjectsOverlap(subject, own)
-      ? [
-          {
-            path: `spec.stream.config.additionalSubjects[${index}]`,
-            reason: `"${subject}" overlaps with the channel's own subject "${own}"`,
-          },
-        ]
-      : [],
-  );
+  return additional.flatMap((subject, index) => {
+    if (typeof subject !== "string" || !isSubject(subject)) return [];
+    const what = subjectsOverlap(subject, own)
+      ? "overlaps with the channel's own subject"
+      : subjectsOverlap(subject, `${own}.>`) &&
+        "is reserved, as all subjects below the channel's own";
+    if (what === false) return [];
+    const path = `spec.stream.config.additionalSubjects[${index}]`;
+    return [{ path, reason: `"${subject}" ${what} "${own}"` }];
+  });
+}
+
+function ownTemplateFaults({ metadata, spec }: Glimpse, naming: JetStreamNaming): Fault[] {
+  const { overrideName, config } = spec?.stream ?? {};
+  if (metadata === undefined || config?.template === undefined) return [];
+  if (config.template !== (overrideName ?? streamNameFor(metadata, naming))) return [];
+  const reason = `another stream expected, got "${config.template}", which is the channel's own`;
+  return [{ path: "spec.stream.config.template", reason }];
 }

@@ -76,7 +76,7 @@ export interface StreamSettings {
   template: string | undefined;
 }
 
-/** Is a stream that events are copied from. `optStartSeq` is a decimal uint64; where it is set, `optStartTime` is not. */
+/** Is a stream that events are copied from. `optStartSeq` is a decimal number; where it is set, `optStartTime` is not. */
 export interface StreamSourceSettings {
   name: string;
   optStartSeq: string | undefined;

@@ -20,6 +20,8 @@ import { COMPRESSION, DELETION_POLICY, DISCARD, RETENTION, STORAGE } from "./wor
 // Bounds of the API server, which has to know what a rule on each item may cost.
 const MOST_SUBJECTS = 500;
 const MOST_SOURCES = 500;
+/** Keys and values together; the server takes twice as much, our own included. */
+const MOST_METADATA_BYTES = 65_536;
 
 const NO_ACK =
   "false expected, got true: a stream that never acknowledges cannot give the 202 that a channel answers once an event is stored";
@@ -30,7 +32,7 @@ const RESERVED_KEYS = `reserved: keys with "_nats." and "${OWNER_KEY_PREFIX}" ar
 const StreamSource = z.looseObject({
   name: StreamName.describe("Name of the stream that events are copied from."),
   optStartSeq: Sequence.optional().describe(
-    "Sequence of the first event to copy: a number, or a text above 9007199254740991. It wins over optStartTime; 0 counts as unset.",
+    "Sequence of the first event to copy, as a number or a text. It wins over optStartTime; 0 counts as unset.",
   ),
   optStartTime: Timestamp.optional().describe(
     "Time from which on events are copied (RFC 3339, like 2026-01-31T12:00:00Z).",
@@ -102,7 +104,7 @@ const StreamConfig = withRule(
       .optional()
       .describe("Which servers may hold the stream."),
     mirror: StreamSource.optional().describe(
-      "The one stream that this stream is a copy of. A mirror takes no events from senders. An existing stream cannot get, change or lose it.",
+      "The one stream that this stream is a copy of. A mirror takes no events from senders. It cannot be added, changed or removed later.",
     ),
     sources: z
       .array(StreamSource)
@@ -127,7 +129,7 @@ const StreamConfig = withRule(
       .record(z.string(), z.string())
       .optional()
       .describe(
-        "Texts kept with the stream. Keys that begin with _nats. or messaging.knative.dev/jetstream-channel. are reserved.",
+        "Texts kept with the stream, 65536 bytes in all at most. Keys that begin with _nats. or messaging.knative.dev/jetstream-channel. are reserved.",
       ),
     denyDelete: z
       .boolean()
@@ -138,7 +140,7 @@ const StreamConfig = withRule(
       .optional()
       .describe("Whether the stream cannot be purged through NATS. Once true, it stays true."),
     template: StreamName.optional().describe(
-      "Name of another stream of the account, whose settings count for what is unset here.",
+      "Name of another stream of the account, not the channel's own, whose settings count for what is unset here.",
     ),
   }),
   (config, addFault) => {
@@ -176,7 +178,7 @@ export type StreamConfig = z.infer<typeof StreamConfig>;
  */
 export const StreamSpec = z.looseObject({
   overrideName: StreamName.optional().describe(
-    "Name of the stream; unset: KN_<NAMESPACE>__<NAME>. A stream of this name that exists already is used as it is, and never deleted.",
+    "Name of the stream; unset: KN_<NAMESPACE>__<NAME>. A stream of this name that exists already is used as it is, and never deleted. When it changes, the events of the stream before stay there.",
   ),
   deletionPolicy: wordOf(DELETION_POLICY)
     .optional()
@@ -225,6 +227,13 @@ function checkSubjects({ additionalSubjects }: Unchecked, addFault: AddFault): v
 
 function checkMetadata({ metadata }: Unchecked, addFault: AddFault): void {
   if (typeof metadata !== "object" || metadata === null) return;
+  const bytes = new TextEncoder().encode(Object.entries(metadata).flat().join("")).length;
+  if (bytes > MOST_METADATA_BYTES) {
+    addFault(
+      ["metadata"],
+      `at most ${MOST_METADATA_BYTES} bytes of keys and values expected, got ${bytes}`,
+    );
+  }
   for (const key of Object.keys(metadata)) {
     if (key.startsWith("_nats.") || key.startsWith(OWNER_KEY_PREFIX)) {
       addFault(["metadata", key], RESERVED_KEYS);

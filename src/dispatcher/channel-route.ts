@@ -1,5 +1,6 @@
 import type { StreamInfo } from "../nats/jetstream.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import type { ChannelSource } from "./channel-source.ts";
 import { outcomeCounter, type Route, type Store } from "./routes.ts";
 import type { ServedChannel } from "./served-channel.ts";
 
@@ -7,6 +8,7 @@ interface RouteDeps {
   metrics: Metrics;
   /** The configured limit of an event, headers and data together, in bytes. */
   maxEventBytes: number | undefined;
+  source: Pick<ChannelSource, "closed">;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
 }
@@ -22,7 +24,7 @@ export function routeFor(state: ServedChannel, info: StreamInfo, deps: RouteDeps
       mirrored === undefined
         ? undefined
         : `The channel mirrors the stream ${mirrored} and takes no events of its own.`,
-    policy: () => true,
+    policy: () => deps.source.closed(channel.key) ?? true,
     count: outcomeCounter(deps.metrics, channel.key),
   };
 }

@@ -109,11 +109,22 @@ export class ChannelsFile implements ChannelSource {
     return undefined;
   }
 
+  closed(): undefined {
+    return undefined;
+  }
+
+  // The file may be a part of what there was: only what says so takes its stream along.
+  async deletesStream({ stream }: ChannelSettings): Promise<boolean> {
+    return stream.deletionPolicy === "Delete";
+  }
+
   async hold(): Promise<void> {}
 
   async release(): Promise<void> {}
 
   async tell(): Promise<void> {}
+
+  note(): void {}
 
   report(): Record<string, unknown> {
     const files = [...this.#files].map(([path, { entries, error }]) => ({

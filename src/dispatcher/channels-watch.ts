@@ -8,26 +8,32 @@
  *
  * Which channels are ours follows from their scope annotation. What is done for a channel is flow 1's.
  */
-import { FINALIZER, SCOPE_ANNOTATION } from "../api/names.ts";
+import { isDeepStrictEqual } from "node:util";
+import { CLOSED_REASONS } from "../api/conditions.ts";
+import { FINALIZER, isNamespaceScoped } from "../api/names.ts";
 import { parseChannel } from "../api/parse-channel.ts";
 import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.ts";
 import type { KubeClient } from "../kube/client.ts";
+import type { EventRecorder } from "../kube/event-recorder.ts";
 import { isConflict, isNotFound } from "../kube/kube-error.ts";
 import type { LeaseElector } from "../kube/lease.ts";
 import { addFinalizer, isBeingDeleted, removeFinalizer } from "../kube/metadata.ts";
 import type { Reflector } from "../kube/reflector.ts";
 import { nameFromKey } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { CHANNELS, type ChannelObject, SUBSCRIPTIONS } from "./channel-objects.ts";
-import type { ChannelSource } from "./channel-source.ts";
+import { CHANNELS, type ChannelObject } from "./channel-objects.ts";
+import type { ChannelNote, ChannelSource } from "./channel-source.ts";
 import { dispatcherStatus } from "./channel-status.ts";
 import type { ServedChannel } from "./served-channel.ts";
 import { StatusWriter } from "./status-writer.ts";
+import type { SubscriptionLookup } from "./subscription-lookup.ts";
 
 export interface ChannelsWatchDeps {
   client: KubeClient;
   reflector: Reflector<ChannelObject>;
   elector: Pick<LeaseElector, "deadlineMs" | "holder">;
+  recorder: Pick<EventRecorder, "record">;
+  subscriptions: SubscriptionLookup;
   naming: JetStreamNaming;
   /** Whether the channels of one namespace are ours, those with scope `namespace`; else all others. */
   isNamespaced: boolean;
@@ -40,20 +46,20 @@ interface Known {
   /** What is served: of the newest version, or of the last that was good. */
   channel: ChannelSettings | undefined;
   refusals: Refusal[];
+  /** Whether the newest version as a whole is refused. */
+  isRefused: boolean;
+  /** Why it must not take events. */
+  closed: string | undefined;
 }
 
 /** What is begun while we lead must end before another can lead: the longest request to NATS. */
 const LEAD_AT_LEAST_MS = 5_000;
-/** For how long an entry stays when nobody can say whether its Subscription is gone. */
-const WITHOUT_SUBSCRIPTIONS_MS = 600_000;
 
 /** Watches the channels of one scope; see the head of this file. */
 export class ChannelsWatch implements ChannelSource {
   readonly #deps: ChannelsWatchDeps;
   readonly #writer: StatusWriter;
   readonly #known = new Map<string, Known>();
-  /** When it was first asked for a Subscription while there is no API for them. */
-  readonly #askedAt = new Map<string, number>();
 
   constructor(deps: ChannelsWatchDeps) {
     this.#deps = deps;
@@ -80,6 +86,10 @@ export class ChannelsWatch implements ChannelSource {
     return this.#known.get(key)?.refusals ?? [];
   }
 
+  closed(key: string): string | undefined {
+    return this.#known.get(key)?.closed;
+  }
+
   downForMs(): number {
     return this.#deps.reflector.downForMs();
   }
@@ -88,19 +98,28 @@ export class ChannelsWatch implements ChannelSource {
     return this.#deps.elector.deadlineMs() > LEAD_AT_LEAST_MS;
   }
 
-  async isSubscriptionGone(channelKey: string, uid: string): Promise<boolean> {
-    const { namespace } = nameFromKey(channelKey);
-    try {
-      const { items } = await this.#deps.client.list(SUBSCRIPTIONS, { namespace });
-      this.#askedAt.delete(uid);
-      return !items.some(({ metadata }) => metadata?.uid === uid);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      // Nobody here makes Subscriptions; who writes the entries is not known, so they get time.
-      const askedAt = this.#askedAt.get(uid) ?? performance.now();
-      this.#askedAt.set(uid, askedAt);
-      return performance.now() - askedAt >= WITHOUT_SUBSCRIPTIONS_MS;
-    }
+  async isSubscriptionGone(uid: string): Promise<boolean> {
+    return await this.#deps.subscriptions.isGone(uid);
+  }
+
+  /**
+   * Asks the API server and not the copy, which may be behind: what is deleted cannot be brought back. One
+   * that is gone without having waited for us was let go by hand, to leave its stream behind.
+   */
+  async deletesStream({ key, stream }: ChannelSettings): Promise<boolean> {
+    const known = this.#known.get(key)?.object;
+    if (this.leaving(key) === undefined || stream.deletionPolicy === "Retain") return false;
+    const newest = await this.#deps.client
+      .get(CHANNELS, nameFromKey(key))
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      });
+    if (newest?.metadata?.uid !== known?.metadata?.uid) return false;
+    if (newest === undefined || !isBeingDeleted(newest) || !isHeld(newest)) return false;
+    // What its newest version says counts, also where the rest of that is refused.
+    const said = newest.spec?.stream as { deletionPolicy?: unknown } | undefined;
+    return `${said?.deletionPolicy ?? "Delete"}`.toLowerCase() === "delete";
   }
 
   async hold(key: string): Promise<void> {
@@ -133,16 +152,25 @@ export class ChannelsWatch implements ChannelSource {
   async tell(key: string, served: ServedChannel | undefined): Promise<void> {
     const known = this.#known.get(key);
     if (known === undefined || !this.isLeader()) return;
-    const { object, refusals } = known;
+    const { object, refusals, isRefused } = known;
+    const { generation = 0 } = object.metadata ?? {};
+    // Of one that has left there is nothing more to say; somebody else's finalizer may hold it still.
+    if (served === undefined && isBeingDeleted(object)) return;
     const status = dispatcherStatus({
       status: served?.status,
       refusals,
-      generation: object.metadata?.generation ?? 0,
+      // A version that came while the one before was worked on is not yet done.
+      generation: isRefused ? generation : (served?.channel.generation ?? generation),
       subscriberGenerations: generationsIn(object),
       conditions: object.status?.conditions ?? [],
       now: new Date(),
     });
     await this.#writer.write(object, status);
+  }
+
+  note(key: string, note: ChannelNote): void {
+    const regarding = this.#known.get(key)?.object;
+    if (regarding !== undefined) this.#deps.recorder.record({ regarding, ...note });
   }
 
   report(): Record<string, unknown> {
@@ -169,8 +197,11 @@ export class ChannelsWatch implements ChannelSource {
     const last = old?.object.metadata?.uid === after.metadata?.uid ? old : undefined;
     const parsed = parseChannel(after, { jetstream: this.#deps.naming });
     const { refusals } = parsed;
-    const channel = parsed.ok ? parsed.channel : this.#lastGood(after, last);
-    const known: Known = { object: after, channel, refusals };
+    const newest = parsed.ok ? parsed.channel : this.#lastGood(after, last);
+    // What is the same stays the same object: who remembers something of it goes by that.
+    const channel = isDeepStrictEqual(newest, last?.channel) ? last?.channel : newest;
+    const isRefused = !parsed.ok;
+    const known: Known = { object: after, channel, refusals, isRefused, closed: closedBy(after) };
     this.#known.set(key, known);
     if (JSON.stringify(refusals) !== JSON.stringify(last?.refusals ?? [])) this.#log(key, known);
     if (last === undefined || isNews(last, known)) this.#deps.onChange(key);
@@ -179,12 +210,19 @@ export class ChannelsWatch implements ChannelSource {
   /** One that was never good can still have a stream, of an earlier life: that much is read of it. */
   #lastGood(object: ChannelObject, last: Known | undefined): ChannelSettings | undefined {
     if (last?.channel !== undefined || !isBeingDeleted(object)) return last?.channel;
-    const bare = parseChannel({ ...object, spec: {} }, { jetstream: this.#deps.naming });
-    return bare.ok ? bare.channel : undefined;
+    const { auth, stream } = object.spec ?? {};
+    const { overrideName, deletionPolicy } = (stream ?? {}) as Record<string, unknown>;
+    const stored = { auth, stream: { overrideName, deletionPolicy } };
+    // Where not even that can be read, nothing is deleted.
+    for (const spec of [stored, { stream: { deletionPolicy: "Retain" } }]) {
+      const bare = parseChannel({ ...object, spec }, { jetstream: this.#deps.naming });
+      if (bare.ok) return bare.channel;
+    }
+    return undefined;
   }
 
   #isOurs({ metadata }: ChannelObject): boolean {
-    return (metadata?.annotations?.[SCOPE_ANNOTATION] === "namespace") === this.#deps.isNamespaced;
+    return isNamespaceScoped(metadata?.annotations) === this.#deps.isNamespaced;
   }
 
   #log(channel: string, { channel: served, refusals }: Known): void {
@@ -198,17 +236,25 @@ function isHeld({ metadata }: ChannelObject): boolean {
   return metadata?.finalizers?.includes(FINALIZER) === true;
 }
 
-/** Most changes are of status and metadata, our own writes among them, and nobody has to act on them. */
-function isNews(before: Known, after: Known): boolean {
-  return fingerprint(before) !== fingerprint(after);
+/** The controller says so, which knows Knative's settings and policies; see its condition Addressable. */
+function closedBy({ status }: ChannelObject): string | undefined {
+  const { reason = "", message = reason } =
+    status?.conditions?.find((one) => one.type === "Addressable" && one.status !== "True") ?? {};
+  const isClosed = (CLOSED_REASONS as readonly string[]).includes(reason);
+  return isClosed ? `The channel takes no events: ${message}.` : undefined;
 }
 
-function fingerprint({ object, channel, refusals }: Known): string {
+/** Most changes are of status and metadata, our own writes among them, and nobody has to act on them. */
+function isNews(before: Known, after: Known): boolean {
+  return before.channel !== after.channel || fingerprint(before) !== fingerprint(after);
+}
+
+function fingerprint({ object, refusals }: Known): string {
   const { status } = object;
   const followed = status?.conditions?.find(({ type }) => type === "StreamReady")?.status;
   const attachable = status?.subscribers?.map(({ uid, ready }) => [uid, ready]);
   const lifecycle = [isBeingDeleted(object), isHeld(object)];
-  return JSON.stringify([channel, refusals, lifecycle, followed, attachable]);
+  return JSON.stringify([object.metadata?.generation, refusals, lifecycle, followed, attachable]);
 }
 
 function generationsIn({ spec }: ChannelObject): Map<string, number> {

@@ -3,10 +3,11 @@
  * → the source of channels. main.ts starts it where CHANNELS_PATH is not set.
  */
 import { randomUUID } from "node:crypto";
-import { DISPATCHER_NAME, LEASES } from "../api/cluster-names.ts";
+import { DISPATCHER_NAME, FIELD_MANAGERS, LEASES } from "../api/cluster-names.ts";
 import type { JetStreamNaming } from "../api/settings.ts";
 import { findAccess } from "../kube/access.ts";
 import { KubeClient } from "../kube/client.ts";
+import { EventRecorder } from "../kube/event-recorder.ts";
 import { LeaseElector } from "../kube/lease.ts";
 import { Reflector, withoutManagedFields } from "../kube/reflector.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -14,6 +15,8 @@ import { CHANNELS } from "./channel-objects.ts";
 import { ChannelsWatch } from "./channels-watch.ts";
 import type { Environment } from "./configuration.ts";
 import type { StartedSource } from "./dispatcher.ts";
+import { hasCrossNamespaceLinks } from "./knative-config.ts";
+import { SubscriptionLookup } from "./subscription-lookup.ts";
 
 /** Starts to watch the channels of this dispatcher's scope; they are there when `fault` is undefined. */
 export async function watchChannels(options: {
@@ -47,11 +50,23 @@ export async function watchChannels(options: {
     onAcquired: () => source.keys().forEach(onChange),
     onLost: () => log.warn("another replica leads now; this one goes on to receive and deliver"),
   });
+  const recorder = new EventRecorder({
+    ...{ client, log },
+    component: FIELD_MANAGERS.dispatcher,
+    instance: POD_NAME,
+  });
   const isNamespaced = namespace !== undefined;
   const source = new ChannelsWatch({
     client,
     reflector,
     elector,
+    recorder,
+    subscriptions: new SubscriptionLookup({
+      client,
+      namespace,
+      mayBeElsewhere: async () =>
+        isNamespaced && (await hasCrossNamespaceLinks(environment.KNATIVE_CONFIG_PATH)),
+    }),
     naming,
     isNamespaced,
     log,
@@ -71,6 +86,7 @@ export async function watchChannels(options: {
     },
     async stop() {
       await elector.stop();
+      await recorder.stop();
       await reflector.stop();
       await client.close();
     },

@@ -16,6 +16,12 @@ export const Environment = z.object({
     .string()
     .optional()
     .describe("YAML file with channels, or a folder of such files; unset: those of a cluster."),
+  KNATIVE_CONFIG_PATH: z
+    .string()
+    .default("/etc/jetstream-channel/knative")
+    .describe(
+      "The folder with what Knative's ConfigMaps say, a file for each; the controller mounts it.",
+    ),
   NAMESPACE: z
     .string()
     .optional()

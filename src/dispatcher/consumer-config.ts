@@ -1,14 +1,16 @@
 /*
- * A subscriber's consumer as the server's configuration: pure. Nanoseconds are only here and in
- * stream-config.ts.
+ * A subscriber's consumer as the server's configuration: pure.
+ *
+ * How many events may be pending is limited by the server's and the stream's own configuration, so
+ * that the default is theirs to choose: it is left out.
  */
 import { consumerNameFor } from "../api/names.ts";
 import { MIGRATED_KEY } from "../api/ownership.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
-import type { ConsumerConfig } from "../nats/jetstream.ts";
+import { type ConsumerConfig, NANOS_PER_MS } from "../nats/jetstream.ts";
 import type { Edit } from "./edits.ts";
+import { isSameValue } from "./same-value.ts";
 
-const NANOS_PER_MS = 1_000_000;
 const DEFAULT_ACK_WAIT_MS = 30_000;
 const DEFAULT_MAX_ACK_PENDING = 1_000;
 
@@ -56,7 +58,7 @@ export function consumerConfigFor(
     ack_policy: "explicit",
     // The server takes whole nanoseconds only.
     ack_wait: Math.round((consumer.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS),
-    max_ack_pending: consumer.maxAckPending ?? DEFAULT_MAX_ACK_PENDING,
+    ...(consumer.maxAckPending === undefined ? {} : { max_ack_pending: consumer.maxAckPending }),
     // The server forgets a message whose deliveries are used up; the user's cap is applied by us.
     max_deliver: -1,
     deliver_policy: consumer.deliverPolicy,
@@ -75,27 +77,27 @@ export function consumerConfigFor(
 
 /** Lists what a consumer has otherwise than its channel says. */
 export function consumerChanges(current: ConsumerConfig, wanted: Partial<ConsumerConfig>): Edit[] {
-  const changes: Edit[] = [];
+  // It starts where a push consumer ended, whatever the spec says of new ones.
   const isMigrated = current.metadata?.[MIGRATED_KEY] !== undefined;
-  for (const [field, path] of Object.entries(FIELDS) as [Field, string][]) {
-    // It starts where a push consumer ended, whatever the spec says of new ones.
-    if (isMigrated && START.includes(field)) continue;
-    const from = current[field];
-    const to = wanted[field];
-    if (JSON.stringify(normal(field, from)) === JSON.stringify(normal(field, to))) continue;
-    const obstacle = IMMUTABLE.includes(field)
-      ? "where and how a consumer starts only counts when it is made"
-      : undefined;
-    const edit = { field, path, from, to, obstacle };
-    changes.push(field === "priority_groups" ? { ...edit, with: GOES_WITH_GROUPS } : edit);
-  }
-  return changes;
+  const entries = Object.entries(FIELDS) as [Field, string][];
+  return entries
+    .filter(([field]) => !(isMigrated && START.includes(field)))
+    .filter(([field]) => !isSameValue(field, current[field], wanted[field] ?? defaultOf(field)))
+    .map(([field, path]) => {
+      const [from, to] = [current[field], wanted[field]];
+      const isReset = to === undefined && defaultOf(field) !== undefined;
+      const obstacle = IMMUTABLE.includes(field)
+        ? "where and how a consumer starts only counts when it is made"
+        : undefined;
+      return {
+        ...{ field, path, from, to, obstacle },
+        ...(isReset ? { isReset } : {}),
+        ...(field === "priority_groups" ? { with: GOES_WITH_GROUPS } : {}),
+      };
+    });
 }
 
-/** Gives what the server means by an absent value, and one spelling of an instant. */
-function normal(field: Field, value: unknown): unknown {
-  if (field === "opt_start_time" && typeof value === "string") return Date.parse(value);
-  if (field === "num_replicas") return value ?? 0;
-  // No list, switch or limit of these is on when it is empty or 0.
-  return value === "" || (Array.isArray(value) && value.length === 0) ? null : value || null;
+/** Gives what the server most likely chooses itself, where that is left to it. */
+function defaultOf(field: Field): unknown {
+  return field === "max_ack_pending" ? DEFAULT_MAX_ACK_PENDING : undefined;
 }

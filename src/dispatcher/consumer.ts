@@ -17,7 +17,7 @@ import type { ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { consumerChanges, consumerConfigFor } from "./consumer-config.ts";
 import { carryOut, type Unapplied } from "./edits.ts";
-import { mustLead } from "./lead.ts";
+import { leading } from "./lead.ts";
 import { bookmarkNameFor, migrateConsumer, needsMigration } from "./migrate-consumer.ts";
 
 /** What a subscriber's consumer came to. */
@@ -53,15 +53,14 @@ export async function ensureConsumer(
     if (obstacle !== undefined) return obstacle;
     const info = needsMigration(found)
       ? await migrateConsumer(found, {
-          jsm,
-          log,
+          ...context,
           stream,
           uid: subscriber.uid,
           wanted: { ...wanted, metadata },
         })
       : found;
     if (info !== undefined) return await putRight(info, channel, subscriber, context);
-    const created = await jsm.consumers.add(stream, { ...wanted, metadata });
+    const created = await leading(context).consumers.add(stream, { ...wanted, metadata });
     log.info(
       { channel: channel.key, subscriber: subscriber.uid, consumer: wanted.durable_name },
       "consumer created",
@@ -88,8 +87,8 @@ export async function deleteConsumer(
   for (const name of [consumerNameFor(uid), bookmarkNameFor(uid)]) {
     const info = await findConsumer(jsm, stream, name);
     if (info === undefined || !isOwn(info, channel, context)) continue;
-    mustLead(context);
-    await jsm.consumers.delete(stream, name).catch((error: unknown) => {
+    const { consumers } = leading(context);
+    await consumers.delete(stream, name).catch((error: unknown) => {
       if (!isConsumerNotFound(error)) throw error;
     });
     log.info(
@@ -159,10 +158,11 @@ async function putRight(
   const isNeeded = !isOwn(info, channel, context);
   const changes = consumerChanges(info.config, consumerConfigFor(channel, subscriber));
   const { applied, ...result } = await carryOut(changes, {
-    current: info,
-    isNeeded,
+    ...{ name: info.name, channel, current: info, isNeeded },
+    fieldsOf: ({ config }) => ({ ...config }),
     // The client sends the rest of the present configuration along, durable_name included.
-    update: (fields) => context.jsm.consumers.update(stream, info.name, { ...fields, metadata }),
+    update: (fields) =>
+      leading(context).consumers.update(stream, info.name, { ...fields, metadata }),
   });
   if (applied.length > 0 || isNeeded) {
     context.log.info(

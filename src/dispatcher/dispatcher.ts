@@ -47,8 +47,6 @@ export interface DispatcherOptions {
   configuration: Configuration;
   log: Logger;
   startSource: StartSource;
-  /** What happens to the stream of a deleted channel that does not say. */
-  defaultDeletionPolicy: "Delete" | "Retain";
 }
 
 type Parts = ReturnType<typeof makeParts>;
@@ -78,13 +76,16 @@ export async function startDispatcher(
   };
   const reconciler = makeReconciler(options, parts, { source, queue });
   const { served } = reconciler;
-  const watch = new StreamWatch({ served, log: options.log, requeue: (key) => queue.add(key) });
+  const watch = new StreamWatch({
+    ...{ served, source, log: options.log },
+    requeue: (key) => queue.add(key),
+  });
   const ready = readiness({ connection, source, served, sourceFault: fault });
   const queueUnserved = (client: NatsClient): void => {
     for (const key of source.keys()) {
       const channel = served.get(key);
       const isTheirs = channel === undefined || channel.client === client;
-      if (isTheirs && !isServed(channel)) queue.add(key);
+      if ((isTheirs && !isServed(channel)) || channel?.next === client) queue.add(key);
     }
   };
   const newsOfLogin = () => queueUnserved(parts.clients.own);
@@ -157,8 +158,7 @@ function makeReconciler(
     requeue,
     maxEventBytes: dispatch.maxEventBytes,
     clusterId: environment.CLUSTER_ID,
-    defaultDeletionPolicy: options.defaultDeletionPolicy,
-    subscribers: { ...parts, log, requeue, dispatch },
+    subscribers: { ...parts, log, requeue, dispatch, note: source.note.bind(source) },
   });
 }
 

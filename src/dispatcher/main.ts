@@ -39,8 +39,6 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     environment,
     configuration,
     log,
-    // A file may be a part of what there was; in a cluster an object is deleted on purpose.
-    defaultDeletionPolicy: path === undefined ? "Delete" : "Retain",
     startSource: path === undefined ? startFromCluster : startFromFiles,
   });
   runUntilSignal({ log, gracePeriodMs: () => configuration.dispatch.gracePeriodMs, steps });

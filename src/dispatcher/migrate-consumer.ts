@@ -17,9 +17,12 @@ import { MIGRATED_KEY } from "../api/ownership.ts";
 import { isConsumerNotFound } from "../nats/errors.ts";
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { leading } from "./lead.ts";
 
 export interface Migration {
   jsm: JetStreamManager;
+  /** Whether this replica may change anything: asked before each step. */
+  isLeader: () => boolean;
   log: Logger;
   stream: string;
   uid: string;
@@ -61,7 +64,7 @@ export async function migrateConsumer(
   if (bookmark === undefined) return undefined;
   const { opt_start_time: _, ...wanted } = migration.wanted;
   const start = bookmark.config.opt_start_seq ?? 1;
-  const made = await jsm.consumers.add(stream, {
+  const made = await leading(migration).consumers.add(stream, {
     ...wanted,
     deliver_policy: "by_start_sequence",
     opt_start_seq: start,
@@ -72,7 +75,7 @@ export async function migrateConsumer(
 
 async function makeBookmark(push: ConsumerInfo, name: string, migration: Migration): Promise<void> {
   if ((await find(name, migration)) !== undefined) return;
-  await migration.jsm.consumers.add(migration.stream, {
+  await leading(migration).consumers.add(migration.stream, {
     durable_name: name,
     ack_policy: "explicit",
     deliver_policy: "by_start_sequence",
@@ -89,7 +92,7 @@ async function finish(
   if ((await find(bookmarkName, migration)) !== undefined) await remove(bookmarkName, migration);
   const metadata = { ...info.config.metadata };
   metadata[MIGRATED_KEY] = (metadata[MIGRATED_KEY] ?? "").replace(UNFINISHED, "");
-  return await migration.jsm.consumers.update(migration.stream, info.name, { metadata });
+  return await leading(migration).consumers.update(migration.stream, info.name, { metadata });
 }
 
 async function find(name: string, { jsm, stream }: Migration): Promise<ConsumerInfo | undefined> {
@@ -99,8 +102,9 @@ async function find(name: string, { jsm, stream }: Migration): Promise<ConsumerI
   });
 }
 
-async function remove(name: string, { jsm, stream }: Migration): Promise<void> {
-  await jsm.consumers.delete(stream, name).catch((error: unknown) => {
+async function remove(name: string, migration: Migration): Promise<void> {
+  const { consumers } = leading(migration);
+  await consumers.delete(migration.stream, name).catch((error: unknown) => {
     if (!isConsumerNotFound(error)) throw error;
   });
 }

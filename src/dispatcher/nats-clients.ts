@@ -28,10 +28,18 @@ export interface NatsClientsOptions {
 
 /** A login that channels bring, while it is used. */
 export interface ChannelLogin {
-  /** `<namespace>/<Secret>`, for people. */
+  /** `<namespace>/<Secret>`, for people; with `/<key>` where that is not the usual one. */
   readonly name: string;
   readonly client: NatsClient;
 }
+
+/** The keys of a Secret for each way to log in, where the channel does not say them (api/auth.ts). */
+const USUAL_KEYS: Readonly<Record<string, string>> = {
+  credentialFile: "nats.creds",
+  usernamePassword: "username,password",
+  token: "token",
+  nKey: "nats.creds",
+};
 
 interface SharedLogin extends ChannelLogin {
   key: string;
@@ -90,10 +98,16 @@ export class NatsClients {
     return known.client;
   }
 
-  /** Takes a client once more, for as long as something works with it. */
-  hold(client: NatsClient): void {
+  /** Takes a client once more, for as long as something works with it; gives the function that returns it. */
+  hold(client: NatsClient): () => void {
     const shared = this.#sharedBy(client);
     if (shared !== undefined) shared.users += 1;
+    let isHeld = true;
+    return () => {
+      // A second return would be somebody else's.
+      if (isHeld) this.release(client);
+      isHeld = false;
+    };
   }
 
   /** Returns a client; the last one to do so ends it, once nothing waits for the server's answer. */
@@ -165,10 +179,14 @@ export class NatsClients {
   }
 }
 
-/** Names a channel's login for people; "" for the dispatcher's own. */
+/** Names a channel's login for people: its Secret, and the keys where they are not the usual ones; "" for the dispatcher's own. */
 export function loginNameOf({ namespace, login }: ChannelSettings): string {
-  const [way] = Object.values(login?.auth ?? {}) as { secret: { secretName: string } }[];
-  return way === undefined ? "" : `${namespace}/${way.secret.secretName}`;
+  const [way] = Object.entries(login?.auth ?? {}) as [string, { secret: Record<string, string> }][];
+  if (way === undefined) return "";
+  const { secretName, ...keys } = way[1].secret;
+  const names = Object.values(keys);
+  const isUsual = names.join() === USUAL_KEYS[way[0]];
+  return [namespace, secretName, ...(isUsual ? [] : names)].join("/");
 }
 
 /** Channels with the same key share a connection. */

@@ -19,14 +19,25 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { routeFor } from "./channel-route.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import { logNotes, notDeleted, statusFor, statusWithout } from "./channel-states.ts";
+import {
+  addUnapplied,
+  deniedWarnings,
+  failedStatus,
+  loginNote,
+  logNotes,
+  notDeleted,
+  noteStreamMadeAgain,
+  statusFor,
+  statusWithout,
+} from "./channel-states.ts";
 import { removeChannelSeries } from "./dispatcher-metrics.ts";
 import { followStream } from "./follow.ts";
+import { leaveStream, moveTo, releaseNext } from "./move-channel.ts";
 import type { NatsClients } from "./nats-clients.ts";
 import { type Routes, unavailableRoute } from "./routes.ts";
 import { type SubscriberDeps, serveSubscriber } from "./serve-subscriber.ts";
 import type { ChannelStatus, ServedChannel } from "./served-channel.ts";
-import { deleteStream, ensureStream } from "./stream.ts";
+import { deleteStream, ensureStream, type StreamContext } from "./stream.ts";
 import { dropVanished } from "./vanished-subscribers.ts";
 
 export interface ChannelReconcilerDeps {
@@ -39,8 +50,6 @@ export interface ChannelReconcilerDeps {
   /** The configured limit of an event, headers and data together, in bytes. */
   maxEventBytes: number | undefined;
   subscribers: SubscriberDeps;
-  /** What happens to the stream of a deleted channel that does not say. */
-  defaultDeletionPolicy: "Delete" | "Retain";
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
 }
@@ -79,8 +88,14 @@ export function channelReconciler(deps: ChannelReconcilerDeps): ChannelReconcile
     const message = errorMessage(error);
     const known = served.get(key);
     if (known !== undefined && source.leaving(key) === undefined) {
-      known.status = { ...known.status, message };
-    } else if (known !== undefined) known.status = notDeleted(known, message);
+      known.status = failedStatus(known, message);
+    } else if (known !== undefined) {
+      known.status = notDeleted(known, message);
+      source.note(key, {
+        ...{ type: "Warning", reason: "StreamNotDeleted", action: "DeleteStream" },
+        note: known.status.message ?? message,
+      });
+    }
     log.warn({ channel: key, error: message }, "channel is not as it should be, trying again");
     return { outcome: "failed" };
   };
@@ -88,9 +103,11 @@ export function channelReconciler(deps: ChannelReconcilerDeps): ChannelReconcile
   return {
     served,
     async reconcile(key) {
+      // Who began as a follower has not done what a status of the leader says.
+      const hasLed = source.isLeader();
       const result = await reconcile(key).catch((error: unknown) => failed(key, error));
       try {
-        await source.tell(key, served.get(key));
+        if (hasLed) await source.tell(key, served.get(key));
         return result;
       } catch (error) {
         log.warn(
@@ -104,37 +121,33 @@ export function channelReconciler(deps: ChannelReconcilerDeps): ChannelReconcile
 }
 
 async function reconcileChannel(
-  channel: ChannelSettings,
+  wanted: ChannelSettings,
   known: ServedChannel | undefined,
   served: Map<string, ServedChannel>,
   deps: ChannelReconcilerDeps,
 ): Promise<WorkResult> {
-  const state = known ?? newlyServed(channel, deps.clients.take(channel));
-  served.set(channel.key, state);
-  const isSameLogin = deps.clients.isFor(state.client, channel);
-  if (state.channel.stream.name !== channel.stream.name || !isSameLogin) {
-    await leaveStream(state, deps);
-  }
-  if (!isSameLogin) {
-    const left = state.client;
-    state.client = deps.clients.take(channel);
-    deps.clients.release(left);
-  }
+  const state = known ?? newlyServed(wanted, deps.clients.take(wanted));
+  served.set(wanted.key, state);
+  const channel = await moveTo(wanted, state, deps);
   state.channel = channel;
+  const [before] = state.left ?? [];
   state.left = undefined;
   if (isWithoutConnection(state)) return await waitForConnection(state, deps);
   const jsm = await state.client.jetstream();
-  const context = contextFor(jsm, deps);
+  const context = contextFor(channel.key, jsm, deps);
   const isLeader = deps.source.isLeader();
   if (isLeader) await deps.source.hold(channel.key);
 
   const stream = await (isLeader ? ensureStream : followStream)(channel, context);
   if (!stream.ok) return await refused(state, stream, deps);
+  noteStreamMadeAgain(before, stream.info, context);
   // Who follows has left nothing that others could change.
   if (isLeader)
     state.left = stream.template === undefined ? [stream.info] : [stream.info, stream.template];
 
   const status = statusFor(stream, channel);
+  status.warnings.push(...deniedWarnings(state));
+  if (state.next !== undefined) status.unapplied.push(loginNote(state.next));
   const { faults, isRefused } = await serveSubscribers(status, {
     stream: stream.info,
     served: state,
@@ -166,7 +179,7 @@ async function serveSubscribers(
     try {
       const result = await serveSubscriber(subscriber, on);
       status.subscribers.set(subscriber.uid, result.status);
-      status.unapplied.push(...result.unapplied);
+      addUnapplied(status, result.unapplied);
       isRefused ||= result.isRefused;
     } catch (error) {
       faults.push(error);
@@ -180,7 +193,15 @@ async function serveSubscribers(
 
 function newlyServed(channel: ChannelSettings, client: NatsClient): ServedChannel {
   const status = statusWithout("NotYetReconciled", "the channel waits for its stream");
-  return { channel, client, subscribers: new Map(), isSwept: false, left: undefined, status };
+  return {
+    channel,
+    client,
+    subscribers: new Map(),
+    isSwept: false,
+    left: undefined,
+    next: undefined,
+    status,
+  };
 }
 
 /** One that was served waits for a lost connection as it is; one that never was says why. */
@@ -227,39 +248,33 @@ async function removeChannel(
   served: Map<string, ServedChannel>,
   deps: ChannelReconcilerDeps,
 ): Promise<void> {
-  const { channel } = state;
   const { source } = deps;
+  // What it says last about its stream counts, also when it was never served like that.
+  const channel = source.leaving(state.channel.key) ?? state.channel;
   await leaveStream(state, deps);
   deps.routes.remove(channel.key);
   if (source.isLeader()) {
-    if ((channel.stream.deletionPolicy ?? deps.defaultDeletionPolicy) === "Delete") {
-      await deleteStream(channel, contextFor(await state.client.jetstream(), deps));
+    if (await source.deletesStream(channel)) {
+      const jsm = await state.client.jetstream();
+      await deleteStream(channel, contextFor(channel.key, jsm, deps));
     }
     await source.release(channel.key);
   }
   served.delete(channel.key);
+  releaseNext(state, deps.clients);
   deps.clients.release(state.client);
   await removeChannelSeries(deps.metrics, channel.key);
   deps.log.info({ channel: channel.key }, "channel is no longer served");
 }
 
-function contextFor(jsm: JetStreamManager, { source, clusterId, log }: ChannelReconcilerDeps) {
-  return { jsm, clusterId, log, isLeader: () => source.isLeader() };
-}
-
-/** Stops all that works on the channel's present stream; the stream and its consumers stay. */
-async function leaveStream(state: ServedChannel, deps: ChannelReconcilerDeps): Promise<void> {
-  const { routes, metrics } = deps;
-  routes.set(
-    state.channel,
-    unavailableRoute(state.channel.key, "The channel waits for its stream.", metrics),
-  );
-  state.status = statusWithout("NotServed", "the channel has left its stream");
-  for (const [uid, { subscription, stats }] of state.subscribers) {
-    await subscription.stop();
-    stats.remove();
-    state.subscribers.delete(uid);
-  }
-  state.isSwept = false;
-  state.left = undefined;
+function contextFor(
+  key: string,
+  jsm: JetStreamManager,
+  { source, clusterId, log }: ChannelReconcilerDeps,
+): StreamContext {
+  return {
+    ...{ jsm, clusterId, log },
+    isLeader: () => source.isLeader(),
+    note: (note) => source.note(key, note),
+  };
 }

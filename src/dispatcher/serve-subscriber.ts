@@ -6,11 +6,13 @@ import { consumerNameFor } from "../api/names.ts";
 import type { DispatchSettings } from "../api/nats-config.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
 import type { NatsClient } from "../nats/client.ts";
-import type { ConsumerInfo, StreamInfo } from "../nats/jetstream.ts";
+import { type ConsumerInfo, NANOS_PER_MS, type StreamInfo } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import type { ChannelNote } from "./channel-source.ts";
 import { type ConsumerContext, ensureConsumer, findConsumer } from "./consumer.ts";
 import type { Recipient } from "./deliver.ts";
+import { DeliveryNotes } from "./delivery-notes.ts";
 import { DeliveryStats } from "./delivery-stats.ts";
 import type { Unapplied } from "./edits.ts";
 import { followConsumer } from "./follow.ts";
@@ -34,9 +36,9 @@ export interface SubscriberDeps {
   running: Set<Subscription>;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
+  /** Writes for people what became of a channel. */
+  note: (key: string, note: ChannelNote) => void;
 }
-
-const NANOS_PER_MS = 1_000_000;
 
 /**
  * Makes sure that a subscriber has its consumer and that it is pulled with the newest settings.
@@ -74,45 +76,64 @@ export async function serveSubscriber(
   const state = stateFrom(stream, consumer.info);
   const known = served.subscribers.get(uid);
   known?.subscription.update(settings);
-  const { subscription } = known ?? start(uid, settings, on);
-  subscription.attach(state);
-  return {
-    status: { name, observedGeneration, ready: subscription.attached },
-    unapplied: consumer.unapplied,
-    isRefused: consumer.isRefused,
-  };
+  const { subscription } = known ?? start(subscriber, settings, on);
+  const isOther = subscription.attach(state);
+  if (known !== undefined && isOther && context.isLeader()) {
+    deps.note(channel.key, {
+      ...{ type: "Warning", reason: "ConsumerMadeAgain", action: "CreateConsumer" },
+      note: `consumer ${consumer.info.name} of ${describe(subscriber)} was deleted, and was made again; events that were stored meanwhile may not reach the subscriber, or reach it again`,
+    });
+  }
+  const { attached, obstacle } = subscription;
+  const { unapplied, isRefused } = consumer;
+  const notes = unapplied.map(({ path, reason }) => `${path}: ${reason}`);
+  const message = [...(obstacle === undefined ? [] : [obstacle]), ...notes].join("; ");
+  const ready = attached && obstacle === undefined;
+  const status = { name, observedGeneration, ready, ...(message === "" ? {} : { message }) };
+  return { status, unapplied, isRefused };
+}
+
+function describe({ uid, name }: SubscriberSettings): string {
+  return name === "" || name === uid ? `subscriber ${uid}` : `subscriber ${name} (${uid})`;
 }
 
 function start(
-  uid: string,
+  subscriber: SubscriberSettings,
   settings: SubscriptionSettings,
   { served, deps }: { served: ServedChannel; deps: SubscriberDeps },
 ): ServedSubscriber {
   const { client } = served;
+  const { uid } = subscriber;
   const { key, stream } = served.channel;
   const consumer = consumerNameFor(uid);
   const stats = new DeliveryStats(deps.metrics, { channel: key, subscriber: uid });
   const log = deps.log.child({ channel: key, subscriber: uid });
+  const release = deps.clients.hold(client);
   const subscription = new Subscription(settings, {
     connection: client.connection,
     acks: client.acks,
     budget: deps.budget,
     send: deps.sender.send,
     stats,
+    notes: new DeliveryNotes({
+      subscriber: describe(subscriber),
+      stream: stream.name,
+      note: (note) => deps.note(key, note),
+    }),
     log,
     apiPrefix: client.apiPrefix,
     onConsumerGone: (reason) => {
       log.warn({ consumer, reason }, "consumer does not answer, looking for it");
       deps.requeue(key);
     },
+    onPermission: () => deps.requeue(key),
     onEnd() {
       deps.running.delete(subscription);
-      deps.clients.release(client);
+      release();
     },
     consumerState: () => readState(client, stream.name, consumer),
   });
   deps.running.add(subscription);
-  deps.clients.hold(client);
   const started: ServedSubscriber = { stream: stream.name, consumer, subscription, stats };
   served.subscribers.set(uid, started);
   return started;

@@ -11,6 +11,8 @@ export interface ServedChannel {
   channel: ChannelSettings;
   /** Whose login its stream is under. */
   client: NatsClient;
+  /** Whose login it is to go over to, as soon as that works. */
+  next: NatsClient | undefined;
   subscribers: Map<string, ServedSubscriber>;
   /** Whether consumers that an earlier life left behind were looked for. */
   isSwept: boolean;

@@ -1,4 +1,5 @@
-import type { ChannelSettings } from "../api/settings.ts";
+import type { ChannelSettings, StreamSettings } from "../api/settings.ts";
+import { subjectsOverlap } from "../api/subjects.ts";
 import type { StreamInfo } from "../nats/jetstream.ts";
 import type { Unapplied } from "./edits.ts";
 import type { ServedStream } from "./stream.ts";
@@ -16,7 +17,7 @@ export function specNotes({ consumer }: ChannelSettings): Unapplied[] {
 
 /** Lists what of a channel is as it says and may do harm, each with what to do. */
 export function specWarnings(
-  { consumer }: ChannelSettings,
+  { consumer, stream }: ChannelSettings,
   { info, origin }: Pick<ServedStream, "info" | "origin">,
 ): Unapplied[] {
   const warnings: Unapplied[] = [];
@@ -27,6 +28,12 @@ export function specWarnings(
       reason: `${withoutLimit(info)}; set maxAge, maxBytes or maxMsgs`,
     });
   }
+  for (const filter of unmatchedFilters(consumer.filterSubjects, stream, info)) {
+    warnings.push({
+      path: "spec.consumerConfigTemplate.filterSubject",
+      reason: `"${filter}" matches no subject of the stream (${info.config.subjects.join(", ")}), and selects no event`,
+    });
+  }
   if (consumer.memoryStorage) {
     warnings.push({
       path: "spec.consumerConfigTemplate.memoryStorage",
@@ -34,6 +41,18 @@ export function specWarnings(
     });
   }
   return warnings;
+}
+
+/** What a mirror or sources bring has subjects that are not the stream's. */
+function unmatchedFilters(
+  filters: readonly string[],
+  { mirror, sources }: StreamSettings,
+  { config }: StreamInfo,
+): string[] {
+  const { subjects } = config as Partial<StreamInfo["config"]>;
+  const isCopy = mirror !== undefined || sources.length > 0 || config.mirror || config.sources;
+  if (isCopy || subjects === undefined) return [];
+  return filters.filter((filter) => !subjects.some((subject) => subjectsOverlap(subject, filter)));
 }
 
 function hasLimit({ config }: StreamInfo): boolean {

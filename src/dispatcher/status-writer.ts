@@ -5,6 +5,7 @@
  * controller's. An entry of `status.subscribers` that is nobody's any more, left by another program,
  * is taken out by a patch that holds only for the version that was seen. Called by channels-watch.ts.
  */
+import { isDeepStrictEqual } from "node:util";
 import { FIELD_MANAGERS } from "../api/cluster-names.ts";
 import { API_VERSION, KIND } from "../api/names.ts";
 import type { JsonPatchStep, KubeClient } from "../kube/client.ts";
@@ -68,28 +69,14 @@ function isWritten({ status }: ChannelObject, wanted: DispatcherStatus): boolean
   const own = new Set(wanted.conditions.map(({ type }) => type));
   const conditions = (status?.conditions ?? []).filter(({ type }) => own.has(type));
   return (
-    isSame(byKey(conditions, "type"), byKey(wanted.conditions, "type")) &&
-    isSame(status?.stream, wanted.stream) &&
-    isSame(byKey(status?.subscribers ?? [], "uid"), byKey(wanted.subscribers, "uid"))
+    isDeepStrictEqual(byKey(conditions, "type"), byKey(wanted.conditions, "type")) &&
+    isDeepStrictEqual(status?.stream, wanted.stream) &&
+    isDeepStrictEqual(byKey(status?.subscribers ?? [], "uid"), byKey(wanted.subscribers, "uid"))
   );
 }
 
 function byKey(entries: readonly object[], key: string): object {
   return Object.fromEntries(
     entries.map((entry) => [(entry as Record<string, unknown>)[key], entry]),
-  );
-}
-
-function isSame(left: unknown, right: unknown): boolean {
-  return canonical(left) === canonical(right);
-}
-
-function canonical(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, each: unknown) =>
-      typeof each === "object" && each !== null && !Array.isArray(each)
-        ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : each,
-    ) ?? ""
   );
 }

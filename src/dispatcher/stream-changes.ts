@@ -1,16 +1,17 @@
 /*
  * What a stream has otherwise than its channel says, and what a change of it would mean: pure. Called by
  * stream.ts, which has the edits carried out (edits.ts).
- *
- * A field that the channel does not say is the server's default again, as if the stream were made now.
  */
 import type { StreamSettings } from "../api/settings.ts";
 import { subjectsOverlap } from "../api/subjects.ts";
-import type { StreamInfo } from "../nats/jetstream.ts";
+import { NANOS_PER_MS, type StreamInfo } from "../nats/jetstream.ts";
 import type { Edit } from "./edits.ts";
-import { type ChannelStreamConfig, saidConfigFor } from "./stream-config.ts";
-
-const NANOS_PER_MS = 1_000_000;
+import { isSameValue } from "./same-value.ts";
+import {
+  type ChannelStreamConfig,
+  DEFAULT_DUPLICATE_WINDOW,
+  saidConfigFor,
+} from "./stream-config.ts";
 
 /** The fields of a stream that a channel decides, each with the path of its spec. */
 const FIELDS = {
@@ -62,19 +63,31 @@ export function streamChanges(
   // Nothing is published to a mirror, so it looks for no duplicates.
   const ofMirror: readonly StreamField[] = endsMirror ? GOES_WITH_MIRROR : ["duplicate_window"];
   const skipped = config.mirror === undefined ? [] : ofMirror;
-  const isOther = (field: StreamField) => !isSameValue(field, config[field], wanted[field]);
+  const isOther = (field: StreamField) =>
+    !isSameValue(field, config[field], wanted[field] ?? defaultOf(field, wanted));
   return STREAM_FIELDS.filter((field) => !skipped.includes(field) && isOther(field)).map(
     (field) => {
       const [from, to] = [config[field], wanted[field]];
       const obstacle =
         serverObstacle(field, { from, to, wanted }) ??
         (mayDropEvents ? undefined : droppingObstacle(field, info, wanted));
-      const edit = { field, path: FIELDS[field], from, to, obstacle };
+      const isReset = defaultOf(field, wanted) !== undefined && to === undefined;
+      const edit = {
+        ...{ field, path: FIELDS[field], from, to, obstacle },
+        ...(isReset ? { isReset } : {}),
+      };
       return field === "mirror" && endsMirror
         ? { ...edit, with: pick(wanted, GOES_WITH_MIRROR) }
         : edit;
     },
   );
+}
+
+/** Lists the edit of the metadata, if there is one; nobody's own and the server's are left out of both. */
+export function metadataChanges(from: Record<string, string>, to: Record<string, string>): Edit[] {
+  const path = "spec.stream.config.metadata";
+  if (isSameValue("metadata", from, to)) return [];
+  return [{ field: "metadata", path, from, to, obstacle: undefined }];
 }
 
 /** Lists what a channel says of a stream that is not its own and that is otherwise: none of it is carried out. */
@@ -109,6 +122,12 @@ export function adoptedChanges({ config }: StreamInfo, stream: StreamSettings): 
     edits.push({ field, path: `${path}template`, from: undefined, to, obstacle });
   }
   return edits;
+}
+
+/** Gives what the server most likely chooses itself, where that is left to it. */
+function defaultOf(field: StreamField, { max_age: maxAge }: ChannelStreamConfig): unknown {
+  if (field !== "duplicate_window") return undefined;
+  return Math.min(maxAge || Infinity, DEFAULT_DUPLICATE_WINDOW);
 }
 
 function serverObstacle(
@@ -162,33 +181,6 @@ function ageObstacle(firstStoredAt: string, maxAge: number | undefined): string 
   if (maxAge === undefined || maxAge === 0 || oldestMs * NANOS_PER_MS <= maxAge) return undefined;
   // To the minute a sentence would be another one at every look; the day it was stored stays.
   return `it would drop stored events: the oldest is of ${firstStoredAt}`;
-}
-
-/**
- * Tells whether two values of a field mean the same: servers leave out, or fill in, what is off or
- * empty, and keep neither the order of keys and of lists nor the spelling of a time.
- */
-export function isSameValue(field: string, left: unknown, right: unknown): boolean {
-  const [a, b] = [left, right].map((value) =>
-    // The word for off; in other fields it is the user's own.
-    field === "compression" && value === "none" ? undefined : simplified(value),
-  );
-  return JSON.stringify(a) === JSON.stringify(b);
-}
-
-function simplified(value: unknown, key = ""): unknown {
-  if (value === null || value === "" || value === false) return undefined;
-  if (key === "opt_start_time" && typeof value === "string") return Date.parse(value);
-  if (Array.isArray(value)) {
-    const items = value.map((one) => JSON.stringify(simplified(one))).sort();
-    return items.length === 0 ? undefined : items;
-  }
-  if (typeof value !== "object") return value;
-  const entries = Object.entries(value)
-    .map(([name, one]) => [name, simplified(one, name)] as const)
-    .filter(([, one]) => one !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {

@@ -1,19 +1,24 @@
 /*
- * A channel's stream as the server's configuration: pure. Nanoseconds are only here and in
- * consumer-config.ts.
+ * A channel's stream as the server's configuration: pure. What differs from it is found in
+ * stream-changes.ts.
  *
- * What the channel says itself counts first, then what its template has, then the server's default. A
- * template is another stream of the account, whose settings are taken over as far as a channel could
+ * What the channel says itself counts first, then what its template has, then the server's default; of
+ * a stream that was there before its channel, what it has (claimedConfigFor). How long the server
+ * looks for duplicates is limited by its own configuration, so that the default is the server's to
+ * choose: it is left out.
+ *
+ * A template is another stream of the account, whose settings are taken over as far as a channel could
  * make them itself (TRANSFERABLE). Not taken over: what makes it that stream (name, subjects, mirror,
  * sources, description, metadata), what a channel cannot work with (no_ack, sealed) and what it has no
  * field for (republish, transforms, switches for features of messages).
  */
 import type { StreamSettings, StreamSourceSettings } from "../api/settings.ts";
-import type { StreamConfig } from "../nats/jetstream.ts";
+import { NANOS_PER_MS, type StreamConfig } from "../nats/jetstream.ts";
 
-const NANOS_PER_MS = 1_000_000;
-const DEFAULT_DUPLICATE_WINDOW = 120_000 * NANOS_PER_MS;
 const UNLIMITED = -1;
+
+/** How long the server looks for duplicates where neither a channel nor its own limits say it. */
+export const DEFAULT_DUPLICATE_WINDOW = 120_000 * NANOS_PER_MS;
 
 /** The server's defaults in words, so that a change shows. */
 const DEFAULTS = {
@@ -27,7 +32,6 @@ const DEFAULTS = {
   max_msg_size: UNLIMITED,
   max_msgs_per_subject: UNLIMITED,
   max_age: 0,
-  duplicate_window: DEFAULT_DUPLICATE_WINDOW,
   deny_delete: false,
   deny_purge: false,
 } as const satisfies Partial<StreamConfig>;
@@ -35,6 +39,7 @@ const DEFAULTS = {
 /** What a template gives. */
 const TRANSFERABLE = [
   ...(Object.keys(DEFAULTS) as (keyof typeof DEFAULTS)[]),
+  "duplicate_window",
   "placement",
   "compression",
   "allow_direct",
@@ -52,14 +57,29 @@ export function streamConfigFor(
   template?: StreamConfig,
 ): ChannelStreamConfig {
   const base = { ...DEFAULTS, ...(template && transferableOf(template)) };
-  const config = { ...base, ...saidConfigFor(stream) };
+  const said = { ...base, ...saidConfigFor(stream) };
+  const { duplicate_window: window, ...config } = said;
   return {
     ...config,
     name: stream.name,
     // A mirror has its origin's subjects, and none of its own.
     subjects: stream.mirror === undefined ? [stream.subject, ...stream.additionalSubjects] : [],
-    duplicate_window: duplicateWindow(stream, base.duplicate_window, config.max_age),
+    ...withoutUnset({ duplicate_window: windowFor(stream, window, config.max_age) }),
   };
+}
+
+/**
+ * Gives the configuration of a stream that an earlier channel has left, with what its admin may have
+ * set by hand: what the channel does not say stays as it is.
+ */
+export function claimedConfigFor(
+  stream: StreamSettings,
+  config: StreamConfig,
+  template?: StreamConfig,
+): ChannelStreamConfig {
+  const { description, sources } = config;
+  const base = { ...config, ...(template && transferableOf(template)) };
+  return { ...withoutUnset({ description, sources }), ...streamConfigFor(stream, base) };
 }
 
 /** Gives what a channel itself says of its stream's configuration, without defaults, subjects and metadata. */
@@ -76,10 +96,7 @@ export function saidConfigFor(stream: StreamSettings): Partial<StreamConfig> {
     max_msg_size: stream.maxMsgSize,
     max_msgs_per_subject: stream.maxMsgsPerSubject,
     max_age: maxAgeMs === undefined ? undefined : nanos(maxAgeMs),
-    duplicate_window:
-      duplicateWindowMs === undefined
-        ? undefined
-        : nanos(duplicateWindowMs) || DEFAULT_DUPLICATE_WINDOW,
+    duplicate_window: duplicateWindowMs ? nanos(duplicateWindowMs) : undefined,
     deny_delete: stream.denyDelete,
     deny_purge: stream.denyPurge,
     placement: placement && placementFor(placement),
@@ -97,16 +114,19 @@ function transferableOf(template: StreamConfig): Partial<StreamConfig> {
   ) as Partial<StreamConfig>;
 }
 
-function duplicateWindow(
-  { duplicateWindowMs }: StreamSettings,
-  ofBase: number,
+/** Gives the window, undefined for the server's own, which an explicit 0 means, too. */
+function windowFor(
+  { duplicateWindowMs, sources }: StreamSettings,
+  said: number | undefined,
   maxAge: number,
-): number {
-  // The server reads 0 as its own default.
-  if (duplicateWindowMs !== undefined && duplicateWindowMs > 0) return nanos(duplicateWindowMs);
-  const window = duplicateWindowMs === 0 ? DEFAULT_DUPLICATE_WINDOW : ofBase;
-  // The server refuses a window that is longer than the events live.
-  return maxAge > 0 ? Math.min(maxAge, window) : window;
+): number | undefined {
+  // A stream with sources looks for no duplicates unless it is told to.
+  const ownDefault = sources.length === 0 ? undefined : DEFAULT_DUPLICATE_WINDOW;
+  const window = duplicateWindowMs === 0 ? ownDefault : (said ?? ownDefault);
+  if (window === undefined) return undefined;
+  // The server refuses a window that is longer than the events live; what the channel says, it says.
+  const isOther = !duplicateWindowMs && maxAge > 0;
+  return isOther ? Math.min(maxAge, window) : window;
 }
 
 /** The server takes whole nanoseconds only. */

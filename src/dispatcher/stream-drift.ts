@@ -1,5 +1,6 @@
-import type { StreamInfo } from "../nats/jetstream.ts";
-import { isSameValue, STREAM_FIELDS } from "./stream-changes.ts";
+import { NANOS_PER_MS, type StreamInfo } from "../nats/jetstream.ts";
+import { isSameValue } from "./same-value.ts";
+import { STREAM_FIELDS } from "./stream-changes.ts";
 import { withoutServersOwn } from "./stream-ownership.ts";
 
 /** What somebody did to a stream. */
@@ -7,8 +8,6 @@ export interface Drift {
   found: "deleted" | "made again" | "changed";
   changes?: { field: string; from: unknown; to: unknown }[];
 }
-
-const NANOS_PER_MS = 1_000_000;
 
 /** Tells what became of a stream since it was left; undefined when nothing that a channel decides. */
 export function driftOf(left: StreamInfo, now: StreamInfo | undefined): Drift | undefined {

@@ -10,6 +10,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TAKE_OVER_ANNOTATION } from "../api/names.ts";
 import {
+  ADDED_SUBJECT_KEY,
   describeOwner,
   isOwnedBy,
   OWNER_KEY_PREFIX,
@@ -20,6 +21,8 @@ import {
 import type { ChannelSettings } from "../api/settings.ts";
 import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { ChannelNote } from "./channel-source.ts";
+import { leading } from "./lead.ts";
 
 export interface StreamContext {
   jsm: JetStreamManager;
@@ -27,12 +30,20 @@ export interface StreamContext {
   /** Whether this replica may change anything; of several replicas one may. */
   isLeader: () => boolean;
   log: Logger;
+  /** Writes for people what became of the channel. */
+  note: (note: ChannelNote) => void;
 }
 
 /** A stream that is the channel's, or a refusal that says whose it is. */
 export type TakenStream =
   | { ok: true; info: StreamInfo; origin: StreamOrigin }
   | { ok: false; reason: "StreamOwnedByAnother"; message: string };
+
+const TAKEN_REASONS = {
+  created: "StreamTakenOver",
+  claimed: "StreamClaimed",
+  adopted: "StreamAdopted",
+} as const;
 
 /** Many times what lies between another's look at a stream and its writing. */
 const SECOND_LOOK_MS = 100;
@@ -43,18 +54,22 @@ export async function takeStream(
   channel: ChannelSettings,
   context: StreamContext,
 ): Promise<TakenStream> {
-  const { jsm, clusterId, log } = context;
+  const { jsm, clusterId, log, note } = context;
   const { name } = info.config;
   const first = decide(info, channel, clusterId);
   if (!first.ok || isOwn(info, channel, clusterId)) return first;
   const { origin } = first;
-  await jsm.streams.update(name, {
-    metadata: streamMetadata(info, channel, { clusterId, origin }),
+  await leading(context).streams.update(name, {
+    metadata: ownedMetadata(info, channel, { clusterId, origin }),
   });
   await sleep(SECOND_LOOK_MS);
   const second = await jsm.streams.info(name);
   if (isOwn(second, channel, clusterId)) {
     log.info({ channel: channel.key, stream: name, origin }, "stream is the channel's from now on");
+    note({
+      ...{ type: "Normal", reason: TAKEN_REASONS[origin], action: "TakeStream" },
+      note: `stream ${name} is this channel's from now on`,
+    });
     return { ok: true, info: second, origin };
   }
   const refusal = decide(second, channel, clusterId);
@@ -71,27 +86,18 @@ export function isOwn(
   return isOwnedBy(streamOwnerOf(config.metadata), clusterId, channel);
 }
 
-/** Gives all metadata that a stream should have: the owner's, and, on a stream of others, theirs. */
-export function streamMetadata(
+/** Gives a stream's metadata with the name of this channel as its owner's. */
+export function ownedMetadata(
   info: StreamInfo | undefined,
-  channel: ChannelSettings,
+  { namespace, name }: ChannelSettings,
   { clusterId, origin }: { clusterId: string; origin: StreamOrigin },
 ): Record<string, string> {
-  const { namespace, name } = channel;
+  const added = info?.config.metadata?.[ADDED_SUBJECT_KEY];
   return {
-    ...(origin === "created" ? {} : withoutOwner(info?.config.metadata)),
-    ...(origin === "adopted" ? {} : channel.stream.metadata),
+    ...withoutOwner(info?.config.metadata),
+    ...(added === undefined ? {} : { [ADDED_SUBJECT_KEY]: added }),
     ...streamMetadataFor({ clusterId, channel: { namespace, name }, origin }),
   };
-}
-
-/** Tells whether a stream has just these metadata, beside the server's own. */
-export function hasMetadata({ config }: StreamInfo, wanted: Record<string, string>): boolean {
-  const current = withoutServersOwn(config.metadata);
-  const keys = Object.keys(current);
-  return (
-    keys.length === Object.keys(wanted).length && keys.every((key) => current[key] === wanted[key])
-  );
 }
 
 /** Leaves out of a stream's metadata what servers write about themselves. */
@@ -113,12 +119,16 @@ function decide(info: StreamInfo, channel: ChannelSettings, clusterId: string): 
   const { name, metadata, subjects } = info.config as Partial<StreamInfo["config"]>;
   const owner = streamOwnerOf(metadata);
   if (owner !== undefined) {
-    const isTheirs = !isOwnedBy(owner, clusterId, channel);
-    if (isTheirs && channel.annotations[TAKE_OVER_ANNOTATION] !== owner.clusterId) {
+    if (isOwnedBy(owner, clusterId, channel)) return { ok: true, info, origin: owner.origin };
+    const isOurCluster = owner.clusterId === clusterId;
+    // Of two channels of one cluster that may take it from each other, neither would ever keep it.
+    if (isOurCluster || channel.annotations[TAKE_OVER_ANNOTATION] !== owner.clusterId) {
+      const remedy = isOurCluster
+        ? `take the metadata with ${OWNER_KEY_PREFIX} off the stream`
+        : `allow to take it with the annotation ${TAKE_OVER_ANNOTATION}: ${owner.clusterId}`;
       return refusal(
         `stream ${name} belongs to ${describeOwner(owner)}; choose another name with ` +
-          `spec.stream.overrideName, or, if that owner is gone, allow to take it with the annotation ` +
-          `${TAKE_OVER_ANNOTATION}: ${owner.clusterId}`,
+          `spec.stream.overrideName, or, if that owner is gone, ${remedy}`,
       );
     }
     return { ok: true, info, origin: owner.origin };

@@ -10,15 +10,18 @@
  *
  * The dispatcher starts and ends it. A look that fails is made again at the next time.
  */
+import { streamOwnerOf } from "../api/ownership.ts";
 import type { NatsClient } from "../nats/client.ts";
 import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { ChannelSource } from "./channel-source.ts";
 import type { ServedChannel } from "./served-channel.ts";
-import { driftOf, removedByHand } from "./stream-drift.ts";
+import { type Drift, driftOf, removedByHand } from "./stream-drift.ts";
 
 export interface StreamWatchDeps {
   served: ReadonlyMap<string, ServedChannel>;
+  source: Pick<ChannelSource, "isLeader" | "note">;
   log: Logger;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
@@ -35,6 +38,7 @@ export class StreamWatch {
   readonly #failing = new WeakSet<NatsClient>();
   #turn: string[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   constructor(deps: StreamWatchDeps) {
     this.#deps = deps;
@@ -43,12 +47,14 @@ export class StreamWatch {
   /** Begins to look, every half minute from now. */
   start(everyMs = EVERY_MS): void {
     const next = (): void => {
+      if (this.#isStopped) return;
       this.#timer = setTimeout(() => void this.look().finally(next), everyMs);
     };
     next();
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#timer);
   }
 
@@ -65,6 +71,8 @@ export class StreamWatch {
     const left = [...this.#deps.served].flatMap(([key, state]) =>
       state.client === client && state.left !== undefined ? [{ key, left: state.left }] : [],
     );
+    // Who does not lead any more would take the leader's changes for somebody's.
+    if (!this.#deps.source.isLeader()) return;
     if (left.length === 0 || client.connection.current === undefined) return;
     const names = left.flatMap((one) => one.left.map(({ config }) => config.name));
     try {
@@ -91,10 +99,26 @@ export class StreamWatch {
       if (!now.has(stream)) continue;
       const drift = driftOf(before, now.get(stream));
       if (drift === undefined) continue;
-      log.warn({ channel: key, stream, ...drift }, "stream is not as it was left");
+      // The settings of an adopted stream are its owner's, who may change them.
+      const isOwners = drift.found === "changed" && isAdopted(before);
+      log[isOwners ? "info" : "warn"](
+        { channel: key, stream, ...drift },
+        "stream is not as it was left",
+      );
+      if (!isOwners) this.#noteChange(key, stream, drift);
       requeue(key);
     }
     this.#sayRemoved(key, now.get(left[0]?.config.name ?? ""));
+  }
+
+  /** That a stream is gone, flow 1 says, which may find it before. */
+  #noteChange(key: string, stream: string, { changes = [] }: Drift): void {
+    if (changes.length === 0) return;
+    const fields = changes.map(({ field }) => field).join(", ");
+    this.#deps.source.note(key, {
+      ...{ type: "Warning", reason: "StreamFoundChanged", action: "LookAtStream" },
+      note: `somebody else has changed stream ${stream}: ${fields}`,
+    });
   }
 
   #sayRemoved(key: string, now: StreamInfo | undefined): void {
@@ -104,10 +128,12 @@ export class StreamWatch {
     const events = before && now ? removedByHand(before, now) : 0;
     if (events === 0) return;
     const stream = now?.config.name;
-    this.#deps.log.warn(
-      { channel: key, stream, events },
-      "somebody removed events from the stream; whoever had yet to get them will not",
-    );
+    const what = "somebody removed events from the stream; whoever had yet to get them will not";
+    this.#deps.log.warn({ channel: key, stream, events }, what);
+    this.#deps.source.note(key, {
+      ...{ type: "Warning", reason: "EventsRemoved", action: "LookAtStream" },
+      note: `${what}: ${events} of stream ${stream}`,
+    });
   }
 
   #requeueInTurn(): void {
@@ -115,6 +141,10 @@ export class StreamWatch {
     if (this.#turn.length === 0) this.#turn = [...served.keys()];
     for (const key of this.#turn.splice(0, IN_TURN)) if (served.has(key)) requeue(key);
   }
+}
+
+function isAdopted({ config }: StreamInfo): boolean {
+  return streamOwnerOf(config.metadata)?.origin === "adopted";
 }
 
 /** Lists streams by their names: with what they are, with undefined what is gone, and not at all what is unknown. */

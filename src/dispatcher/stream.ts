@@ -7,22 +7,35 @@
  * is a value for the channel's status, not an exception; exceptions are outages, and worth another try.
  */
 import { ALLOW_DROPPING_EVENTS_ANNOTATION } from "../api/names.ts";
-import { isOwnedBy, type StreamOrigin, streamOwnerOf } from "../api/ownership.ts";
+import {
+  ADDED_SUBJECT_KEY,
+  isOwnedBy,
+  type StreamOrigin,
+  streamMetadataFor,
+  streamOwnerOf,
+} from "../api/ownership.ts";
 import type { ChannelSettings } from "../api/settings.ts";
 import { subjectsOverlap } from "../api/subjects.ts";
-import { isRefusal, isStreamNameInUse, isStreamNotFound, refusalSentence } from "../nats/errors.ts";
-import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
-import { deleteConsumer, subscribersOnStream } from "./consumer.ts";
-import { carryOut, type Unapplied } from "./edits.ts";
-import { mustLead } from "./lead.ts";
-import { adoptedChanges, streamChanges } from "./stream-changes.ts";
-import { streamConfigFor } from "./stream-config.ts";
 import {
-  hasMetadata,
+  isRefusal,
+  isStreamNameInUse,
+  isStreamNotFound,
+  isSubjectOverlap,
+  refusalSentence,
+} from "../nats/errors.ts";
+import type { JetStreamManager, StreamInfo } from "../nats/jetstream.ts";
+import { carryOut, type Edit, shownValue, type Unapplied } from "./edits.ts";
+import { leading } from "./lead.ts";
+import { freeSubject, holdersOf, letGo } from "./leave-stream.ts";
+import { isSameValue } from "./same-value.ts";
+import { adoptedChanges, metadataChanges, streamChanges } from "./stream-changes.ts";
+import { claimedConfigFor, streamConfigFor } from "./stream-config.ts";
+import {
+  ownedMetadata,
   type StreamContext,
-  streamMetadata,
   takeStream,
   withoutOwner,
+  withoutServersOwn,
 } from "./stream-ownership.ts";
 
 export type { StreamContext } from "./stream-ownership.ts";
@@ -56,29 +69,43 @@ export async function ensureStream(
   channel: ChannelSettings,
   context: StreamContext,
 ): Promise<EnsuredStream> {
-  const { jsm } = context;
-  const { name, template: templateName } = channel.stream;
+  const on = { channel, context };
   try {
-    const template = templateName === undefined ? undefined : await findStream(jsm, templateName);
-    const info = await findStream(jsm, name);
-    if (info !== undefined) return await putRight(info, template, { channel, context });
-    if (templateName !== undefined && template === undefined) {
-      return {
-        ok: false,
-        reason: "StreamTemplateNotFound",
-        message: `${TEMPLATE_PATH}: there is no stream ${templateName} to make stream ${name} after`,
-      };
-    }
-    return await createStream(template, { channel, context });
+    return await makeOrPutRight(on).catch(async (error: unknown) => {
+      // The channel may have had another stream before, which has its subject still.
+      if (!isSubjectOverlap(error) || !(await freeSubject(channel, context))) throw error;
+      return await makeOrPutRight(on);
+    });
   } catch (error) {
     // A stream that was deleted while we looked at it is made at the next try.
     if (!isRefusal(error) || isStreamNotFound(error)) throw error;
+    const holders = isSubjectOverlap(error) ? await holdersOf(channel, context) : [];
+    const whose =
+      holders.length === 0
+        ? ""
+        : `; the channel's subject is taken by stream ${holders.join(", ")}`;
     return {
       ok: false,
       reason: "StreamRefused",
-      message: `NATS refuses stream ${name}: ${refusalSentence(error)}`,
+      message: `NATS refuses stream ${channel.stream.name}: ${refusalSentence(error)}${whose}`,
     };
   }
+}
+
+async function makeOrPutRight(on: On): Promise<EnsuredStream> {
+  const { jsm } = on.context;
+  const { name, template: templateName } = on.channel.stream;
+  const template = templateName === undefined ? undefined : await findStream(jsm, templateName);
+  const info = await findStream(jsm, name);
+  if (info !== undefined) return await putRight(info, template, on);
+  if (templateName !== undefined && template === undefined) {
+    return {
+      ok: false,
+      reason: "StreamTemplateNotFound",
+      message: `${TEMPLATE_PATH}: there is no stream ${templateName} to make stream ${name} after`,
+    };
+  }
+  return await createStream(template, on);
 }
 
 /**
@@ -95,26 +122,11 @@ export async function deleteStream(
   const owner = streamOwnerOf(info?.config.metadata);
   if (owner === undefined || !isOwnedBy(owner, clusterId, channel)) return;
   if (info !== undefined && owner.origin === "adopted") return await letGo(info, channel, context);
-  mustLead(context);
-  await jsm.streams.delete(name).catch((error: unknown) => {
+  const { streams } = leading(context);
+  await streams.delete(name).catch((error: unknown) => {
     if (!isStreamNotFound(error)) throw error;
   });
   log.info({ channel: channel.key, stream: name }, "stream deleted with its channel");
-}
-
-/** Leaves an adopted stream to its owner, who has it back without our consumers and without our name. */
-async function letGo(
-  { config }: StreamInfo,
-  channel: ChannelSettings,
-  context: StreamContext,
-): Promise<void> {
-  const { jsm, log } = context;
-  for (const uid of await subscribersOnStream(channel, context)) {
-    await deleteConsumer(channel, uid, context);
-  }
-  mustLead(context);
-  await jsm.streams.update(config.name, { metadata: withoutOwner(config.metadata) });
-  log.info({ channel: channel.key, stream: config.name }, "adopted stream left to its owner");
 }
 
 interface On {
@@ -137,17 +149,26 @@ export async function findStream(
 
 async function createStream(template: StreamInfo | undefined, on: On): Promise<EnsuredStream> {
   const { channel } = on;
-  const { jsm, log, clusterId } = on.context;
+  const { log, note, clusterId } = on.context;
   const wanted = streamConfigFor(channel.stream, template?.config);
   const origin = "created";
-  const metadata = streamMetadata(undefined, channel, { clusterId, origin });
+  const metadata = {
+    ...channel.stream.metadata,
+    ...ownedMetadata(undefined, channel, { clusterId, origin }),
+  };
   try {
-    const info = await jsm.streams.add({ ...wanted, metadata });
+    const info = await leading(on.context).streams.add({ ...wanted, metadata });
     log.info({ channel: channel.key, stream: wanted.name }, "stream created");
+    note({
+      ...{ type: "Normal", reason: "StreamCreated", action: "CreateStream" },
+      note: `stream ${wanted.name} created`,
+    });
     return { ok: true, info, origin, template, unapplied: [], isRefused: false };
   } catch (error) {
     // Another replica was faster.
-    const info = isStreamNameInUse(error) ? await findStream(jsm, wanted.name) : undefined;
+    const info = isStreamNameInUse(error)
+      ? await findStream(on.context.jsm, wanted.name)
+      : undefined;
     if (info === undefined) throw error;
     return await putRight(info, template, on);
   }
@@ -170,22 +191,34 @@ async function putOwnRight(
   info: StreamInfo,
   { channel, context, origin, template }: On & Pick<ServedStream, "origin" | "template">,
 ): Promise<ServedStream> {
-  const { jsm, log, clusterId } = context;
   const { stream, annotations } = channel;
+  const { name } = stream;
   const isWithoutTemplate = stream.template !== undefined && template === undefined;
   // What the template would say is unknown, and stays as it is.
-  const wanted = streamConfigFor(stream, isWithoutTemplate ? info.config : template?.config);
-  const metadata = streamMetadata(info, channel, { clusterId, origin });
-  const isNeeded = !hasMetadata(info, metadata);
+  const base = isWithoutTemplate ? info.config : template?.config;
+  const wanted =
+    origin === "claimed"
+      ? claimedConfigFor(stream, info.config, base)
+      : streamConfigFor(stream, base);
+  if (isWithoutSubject(info, channel)) await freeSubject(channel, context);
   const mayDrop = annotations[ALLOW_DROPPING_EVENTS_ANNOTATION] === "true";
-  const { applied, ...result } = await carryOut(streamChanges(info, wanted, mayDrop), {
-    current: info,
-    isNeeded,
-    update: (fields) => jsm.streams.update(wanted.name, { ...fields, metadata }),
+  const had = withoutOwner(info.config.metadata);
+  const metadata = { ...(origin === "claimed" ? had : {}), ...stream.metadata };
+  const edits = [...streamChanges(info, wanted, mayDrop), ...metadataChanges(had, metadata)];
+  const owner = ownerKeys(channel, context, origin);
+  const { applied, ...result } = await carryOut(edits, {
+    ...{ name, channel, current: info, isNeeded: false },
+    fieldsOf: ({ config }) => ({ ...config, metadata: withoutOwner(config.metadata) }),
+    update: (fields) =>
+      leading(context).streams.update(name, {
+        ...fields,
+        ...("metadata" in fields ? { metadata: { ...metadata, ...owner } } : {}),
+      }),
   });
-  if (applied.length > 0 || isNeeded) {
+  if (applied.length > 0) {
     const changes = applied.map(({ field, from, to }) => ({ field, from, to }));
-    log.info({ channel: channel.key, stream: wanted.name, changes }, "stream updated");
+    context.log.info({ channel: channel.key, stream: name, changes }, "stream updated");
+    noteUpdate(name, applied, context);
   }
   if (!isWithoutTemplate) return { ok: true, origin, template, ...result };
   const reason = `there is no stream ${stream.template}; what the channel does not say itself stays as the stream has it`;
@@ -195,22 +228,54 @@ async function putOwnRight(
 
 /** Adds to another's stream only who reads it and the channel's subject. */
 async function putAdoptedRight(info: StreamInfo, { channel, context }: On): Promise<ServedStream> {
-  const { jsm, log, clusterId } = context;
-  const { name, mirror, subjects = [] } = info.config as Partial<StreamInfo["config"]>;
+  const { clusterId, log } = context;
+  const { name, subjects } = info.config as Partial<StreamInfo["config"]>;
   const { subject } = channel.stream;
-  const isCovered = mirror !== undefined || subjects.some((one) => subjectsOverlap(one, subject));
   const origin = "adopted";
-  const metadata = streamMetadata(info, channel, { clusterId, origin });
-  const isNeeded = !isCovered || !hasMetadata(info, metadata);
+  const isAdded = isWithoutSubject(info, channel);
+  const metadata = {
+    ...ownedMetadata(info, channel, { clusterId, origin }),
+    ...(isAdded ? { [ADDED_SUBJECT_KEY]: subject } : {}),
+  };
+  const had = withoutServersOwn(info.config.metadata);
+  const isNeeded = isAdded || !isSameValue("metadata", had, metadata);
   const { applied: _, ...result } = await carryOut(adoptedChanges(info, channel.stream), {
-    current: info,
-    isNeeded,
+    ...{ name: info.config.name, channel, current: info, isNeeded },
+    fieldsOf: ({ config }) => ({ ...config }),
     update: () =>
-      jsm.streams.update(info.config.name, {
+      leading(context).streams.update(info.config.name, {
         metadata,
-        ...(isCovered ? {} : { subjects: [...subjects, subject] }),
+        ...(isAdded ? { subjects: [...(subjects ?? []), subject] } : {}),
       }),
   });
-  if (isNeeded) log.info({ channel: channel.key, stream: name }, "adopted stream updated");
+  if (isNeeded) {
+    log.info({ channel: channel.key, stream: name }, "adopted stream updated");
+    noteUpdate(info.config.name, [], context);
+  }
   return { ok: true, origin, ...result };
+}
+
+/** Tells whether a stream should take what is sent to the channel, and does not. */
+function isWithoutSubject({ config }: StreamInfo, { stream }: ChannelSettings): boolean {
+  const { mirror, subjects = [] } = config as Partial<StreamInfo["config"]>;
+  if (mirror !== undefined || stream.mirror !== undefined) return false;
+  return !subjects.some((one) => subjectsOverlap(one, stream.subject));
+}
+
+function ownerKeys(
+  { namespace, name }: ChannelSettings,
+  { clusterId }: StreamContext,
+  origin: StreamOrigin,
+): Record<string, string> {
+  return streamMetadataFor({ clusterId, channel: { namespace, name }, origin });
+}
+
+function noteUpdate(stream: string, applied: readonly Edit[], { note }: StreamContext): void {
+  const changes = applied.map(
+    ({ field, from, to }) => `${field} from ${shownValue(field, from)} to ${shownValue(field, to)}`,
+  );
+  note({
+    ...{ type: "Normal", reason: "StreamUpdated", action: "UpdateStream" },
+    note: `stream ${stream} updated: ${changes.join(", ") || "metadata or subjects"}`,
+  });
 }

@@ -2,6 +2,7 @@ import type { Acks } from "../nats/acks.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Recipient } from "./deliver.ts";
+import type { DeliveryNotes } from "./delivery-notes.ts";
 import type { DeliveryStats } from "./delivery-stats.ts";
 import type { Send } from "./http-sender.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
@@ -16,11 +17,14 @@ export interface SubscriptionDeps {
   budget: MemoryBudget;
   send: Send;
   stats: DeliveryStats;
+  notes: DeliveryNotes;
   log: Logger;
   /** `$JS.API`, or with the JetStream domain. */
   apiPrefix: string;
   /** The consumer is gone; reconcile its channel. */
   onConsumerGone: (reason: string) => void;
+  /** Whether the login may pull the consumer is otherwise than before: see `obstacle`. */
+  onPermission: () => void;
   /** It was stopped and nothing is under way any more. */
   onEnd: () => void;
   /** Reads the consumer's state anew: rarely asked. */

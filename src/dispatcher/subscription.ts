@@ -3,22 +3,13 @@
  *
  * A message is settled exactly once, here, by the verdict of deliver.ts. While it is worked on the
  * server is told so (`working`, from one timer for all subscribers), so a slow subscriber gets no
- * second copy. Flow 1 starts, updates, pauses and stops subscriptions and makes their consumers; this
- * file never creates or deletes anything on the server.
+ * second copy. Flow 1 starts, updates and stops subscriptions; it alone makes and deletes consumers.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Event } from "../cloudevents/event.ts";
-import { eventFromMessage } from "../cloudevents/event-from-message.ts";
-import {
-  type DeliveryPosition,
-  deliveryPosition,
-  type Msg,
-  messageBytes,
-  messageHeaders,
-  ownedData,
-} from "../nats/delivery.ts";
+import { deliveryPosition, type Msg, messageBytes } from "../nats/delivery.ts";
 import { PullLoop } from "../nats/pull-loop.ts";
 import { type DeliveryContext, deliver, sameRecipient, type Verdict } from "./deliver.ts";
+import { deliveredEvent } from "./delivered-event.ts";
 import type { Settled } from "./delivery-stats.ts";
 import { InFlight, type InFlightMessage } from "./in-flight.ts";
 import { PullRoom } from "./pull-room.ts";
@@ -57,6 +48,7 @@ export class Subscription {
   #context: DeliveryContext;
   #state: "attached" | "detached" | "stopped" = "detached";
   #pending = 0;
+  #stopped: Promise<void> | undefined;
 
   constructor(settings: SubscriptionSettings, deps: SubscriptionDeps) {
     this.#settings = settings;
@@ -74,6 +66,7 @@ export class Subscription {
         return state;
       },
       lastFailure: () => deps.stats.lastFailure,
+      onHeld: (isHeld) => deps.notes.held(isHeld),
     });
     this.#loop = new PullLoop({
       connection: deps.connection,
@@ -92,6 +85,7 @@ export class Subscription {
         if (this.#state === "attached") this.#state = "detached";
         deps.onConsumerGone(reason);
       },
+      onPermission: deps.onPermission,
       onUnanswered: deps.onConsumerGone,
     });
   }
@@ -101,14 +95,21 @@ export class Subscription {
     return this.#state === "attached";
   }
 
-  /** Pulls and delivers from now on; the state tells whether it is the same consumer as before. */
-  attach(state: ConsumerState): void {
-    if (this.#state === "stopped") return;
-    if (this.#memory.attach(state)) this.#inFlight.disown();
+  /** Why nothing comes although it is pulled; undefined when nothing is known to be in the way. */
+  get obstacle(): string | undefined {
+    return this.#loop.denied;
+  }
+
+  /** Pulls and delivers from now on; tells whether it is another consumer than before, if any. */
+  attach(state: ConsumerState): boolean {
+    if (this.#state === "stopped") return false;
+    const isOther = this.#memory.attach(state);
+    if (isOther) this.#inFlight.disown();
     this.#pending = state.pending;
-    if (this.#state === "attached") return;
+    if (this.#state === "attached") return isOther;
     this.#state = "attached";
     this.#loop.start();
+    return isOther;
   }
 
   /**
@@ -139,12 +140,9 @@ export class Subscription {
    * Ends: pulls no more, gives back at once what waits here between attempts, and resolves when no
    * message can come any more. Attempts that are under way go on, see `finished`.
    */
-  async stop(): Promise<void> {
-    this.#state = "stopped";
-    this.#stopping.abort();
-    this.#room.withdraw();
-    await this.#loop.stop();
-    void this.finished().then(this.#deps.onEnd);
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
   }
 
   /** Resolves when nothing is under way any more. */
@@ -169,6 +167,15 @@ export class Subscription {
       this.#deps.acks.working(position.reply),
     );
     this.#retries.tick(now, this.attached && this.#slots.taken === 0);
+    this.#deps.notes.tick(now);
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = "stopped";
+    this.#stopping.abort();
+    this.#room.withdraw();
+    await this.#loop.stop();
+    void this.finished().then(this.#deps.onEnd);
   }
 
   #contextFor(settings: SubscriptionSettings): DeliveryContext {
@@ -179,7 +186,10 @@ export class Subscription {
       isOutdated: () => this.#settings.recipient !== settings.recipient,
       stopping: this.#stopping.signal,
       maxReplyBytes: settings.maxReplyBytes,
-      observe: this.#deps.stats.request,
+      observe: (...request) => {
+        this.#deps.stats.request(...request);
+        this.#deps.notes.request(...request);
+      },
     };
   }
 
@@ -215,24 +225,13 @@ export class Subscription {
         const settledAs = await this.#memory.recall(position);
         if (settledAs !== undefined) return this.#settleAgain(held, settledAs);
       }
-      const event = this.#eventIn(message, position);
+      const event = deliveredEvent(message, position, this.#settings.stream);
       verdict = await deliver(event, position.count, this.#settings.recipient, this.#context);
     } catch (error) {
       this.#deps.log.error({ error, sequence: position.streamSequence }, "delivery failed");
       verdict = { do: "nak", afterMs: this.#settings.ackWaitMs, because: "failed" };
     }
     this.#settle(held, verdict);
-  }
-
-  #eventIn(message: Msg, position: DeliveryPosition): Event {
-    return eventFromMessage({
-      subject: message.subject,
-      headers: messageHeaders(message),
-      data: ownedData(message),
-      stream: this.#settings.stream,
-      sequence: position.streamSequence,
-      storedAt: () => new Date(position.storedAtMs).toISOString(),
-    });
   }
 
   #settle(held: InFlightMessage, verdict: Verdict): void {
@@ -248,6 +247,7 @@ export class Subscription {
     } else {
       const { reason } = verdict;
       this.#deps.log.warn({ sequence, reason }, "event given up, it stays in the stream");
+      this.#deps.notes.gaveUp(sequence, reason);
       this.#settleForGood(held, "term", reason);
       this.#done(held, "given_up");
     }

@@ -24,27 +24,33 @@ export async function dropVanished(
 ): Promise<boolean> {
   const { channel } = state;
   if (hasNamelessRefusal(channel.key, source)) return false;
-  const onStream = state.isSwept ? [] : await subscribersOnStream(channel, context);
+  const isLeader = context.isLeader();
+  const isToSweep = isLeader && !state.isSwept;
+  const onStream = isToSweep ? await subscribersOnStream(channel, context) : [];
+  const all = new Set([...state.subscribers.keys(), ...onStream]);
+  const vanished = [...all].filter((uid) => !isWanted(uid, state, source));
+  for (const uid of vanished) await state.subscribers.get(uid)?.subscription.pause();
+  const gone = await Promise.all(
+    vanished.map((uid) =>
+      isLeader ? source.isSubscriptionGone(uid) : isConsumerDeleted(channel, uid, context),
+    ),
+  );
   let isWaiting = false;
-  for (const uid of new Set([...state.subscribers.keys(), ...onStream])) {
-    if (isWanted(uid, state, source)) continue;
-    const subscriber = state.subscribers.get(uid);
-    await subscriber?.subscription.pause();
-    const isGone = context.isLeader()
-      ? await source.isSubscriptionGone(channel.key, uid)
-      : await isConsumerDeleted(channel, uid, context);
+  for (const [index, uid] of vanished.entries()) {
     // It may have come back while we asked.
-    if (!isGone || isWanted(uid, state, source)) {
+    if (gone[index] !== true || isWanted(uid, state, source)) {
       isWaiting = true;
       continue;
     }
     // First the consumer: should that fail, a subscription that is only paused can still go on.
-    if (context.isLeader()) await deleteConsumer(channel, uid, context);
+    if (isLeader) await deleteConsumer(channel, uid, context);
+    const subscriber = state.subscribers.get(uid);
     await subscriber?.subscription.stop();
     subscriber?.stats.remove();
     state.subscribers.delete(uid);
   }
-  state.isSwept = !isWaiting;
+  // Who leads later does not know what was left behind meanwhile.
+  state.isSwept = isLeader && !isWaiting;
   return isWaiting;
 }
 

@@ -20,6 +20,7 @@ export class WaitingRetries {
   readonly #log: Logger;
   readonly #fullness: () => Promise<Fullness | undefined>;
   readonly #lastFailure: () => LastFailure | undefined;
+  readonly #onHeld: (isHeld: boolean) => void;
   /** Stream sequence → when it is due. */
   readonly #dueAt = new Map<number, number>();
   #held = false;
@@ -29,10 +30,12 @@ export class WaitingRetries {
     log: Logger;
     fullness: () => Promise<Fullness | undefined>;
     lastFailure: () => LastFailure | undefined;
+    onHeld: (isHeld: boolean) => void;
   }) {
     this.#log = options.log;
     this.#fullness = options.fullness;
     this.#lastFailure = options.lastFailure;
+    this.#onHeld = options.onHeld;
   }
 
   /** Whether everything that may be pending waits. */
@@ -80,6 +83,7 @@ export class WaitingRetries {
     const isHeld = maxAckPending > 0 && ackPending >= maxAckPending;
     if (isHeld === this.#held) return;
     this.#held = isHeld;
+    this.#onHeld(isHeld);
     if (isHeld) {
       this.#log.warn(
         { ackPending, maxAckPending, lastFailure: this.#lastFailure() },

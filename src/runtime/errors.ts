@@ -6,7 +6,10 @@ export function errorMessage(error: unknown): string {
     error.message === "" && error instanceof AggregateError
       ? error.errors.map(errorMessage).join("; ")
       : error.message;
-  return error.cause === undefined ? own : `${own}: ${errorMessage(error.cause)}`;
+  if (error.cause === undefined) return own;
+  const cause = errorMessage(error.cause);
+  // Some wrap an error in another one that says the same.
+  return cause === own ? own : `${own}: ${cause}`;
 }
 
 /** Reads the `code` of a Node.js system error (`ENOENT`, `ECONNREFUSED`, …). */

@@ -155,7 +155,7 @@ function accountMetrics(registers: Registry[]) {
 }
 
 /** Every metric of the controller. */
-export type ControllerMetrics = ReturnType<typeof createControllerMetrics>;
+type ControllerMetrics = ReturnType<typeof createControllerMetrics>;
 
 /** Makes the registry and the controller's metrics; `loop` is `channel` or `dispatcher`. */
 export function createControllerMetrics() {

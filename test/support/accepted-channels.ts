@@ -178,10 +178,10 @@ export const ACCEPTED_CHANNELS: Accepted[] = [
     "sequences and percentages as text",
     {
       spec: {
-        stream: { config: { mirror: { name: "A", optStartSeq: "18446744073709551615" } } },
+        stream: { config: { mirror: { name: "A", optStartSeq: "9007199254740991" } } },
         consumerConfigTemplate: {
           deliverPolicy: "ByStartSequence",
-          optStartSeq: "9007199254740993",
+          optStartSeq: "9007199254740990",
           sampleFrequency: 30,
         },
       },

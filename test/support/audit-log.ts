@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 export interface AuditEvent {
   verb: string;
   requestURI: string;
-  user: { username: string };
+  /** `extra` says which Pod a token is bound to. */
+  user: { username: string; extra?: Record<string, string[]> };
   /** Who acted, when it was somebody else. */
   impersonatedUser?: { username: string };
   userAgent?: string;

@@ -2,14 +2,13 @@
  * The whole operator on an API server: `kubectl apply -f config/`, and a node on which its Pods run as local processes with the real
  * programs. For the demonstration in a cluster, and for tests of the whole path.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { V1Deployment } from "@kubernetes/client-node";
-import { loadAll } from "js-yaml";
 import type { Cluster } from "./control-plane.ts";
 import { eventually } from "./eventually.ts";
 import { knativeObjects } from "./knative.ts";
 import type { KubeClient, KubeObject } from "./kube-client.ts";
+import { manifests, refOf } from "./manifests.ts";
 import { type ProcessKubelet, startProcessKubelet } from "./process-kubelet.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -17,20 +16,21 @@ const ROOT = join(import.meta.dirname, "../..");
 /** Is where the operator is installed, as in every cluster with Knative Eventing. */
 export const SYSTEM_NAMESPACE = "knative-eventing";
 
+const program = (name: string) => ({
+  entrypoint: [process.execPath, join(ROOT, `src/${name}/main.ts`)],
+});
+
+/** Stand for the operator's images. */
+export const OPERATOR_IMAGES = {
+  "jetstream-channel-controller:0.1.0": program("controller"),
+  "jetstream-channel-dispatcher:0.1.0": program("dispatcher"),
+};
+
 /** Holds an installed operator. */
 export interface Installation {
   readonly kubelet: ProcessKubelet;
   /** Takes away what `kubectl delete -f config/` does but for the types, and ends the node. */
   stop(): Promise<void>;
-}
-
-/** Gives the objects of config/, in the order in which kubectl applies them. */
-export function manifests(): KubeObject[] {
-  const folder = join(ROOT, "config");
-  const files = readdirSync(folder).filter((file) => file.endsWith(".yaml"));
-  return files
-    .sort()
-    .flatMap((file) => loadAll(readFileSync(join(folder, file), "utf8"))) as KubeObject[];
 }
 
 /** Installs the operator and waits until its controller is ready. */
@@ -45,16 +45,7 @@ export async function install(options: {
   for (const object of [...knativeObjects(), ...objects]) {
     await client.apply(object, { force: true });
   }
-  const program = (name: string) => ({
-    entrypoint: [process.execPath, join(ROOT, `src/${name}/main.ts`)],
-  });
-  const kubelet = await startProcessKubelet({
-    cluster,
-    images: {
-      "jetstream-channel-controller:0.1.0": program("controller"),
-      "jetstream-channel-dispatcher:0.1.0": program("dispatcher"),
-    },
-  });
+  const kubelet = await startProcessKubelet({ cluster, images: OPERATOR_IMAGES });
   await available(client, "jetstream-ch-controller").catch(async (cause: unknown) => {
     const lines = kubelet.pods().flatMap((pod) => pod.lastLines.slice(-5));
     const pods = [kubelet.describe(), ...lines].join("\n");
@@ -92,8 +83,4 @@ export async function available(client: KubeClient, name: string): Promise<void>
 function withNatsUrl(object: KubeObject, url: string): KubeObject {
   if (object.kind !== "ConfigMap" || object.metadata.name !== "config-jetstream") return object;
   return { ...object, data: { "eventing-jetstream": `url: ${url}\n` } } as KubeObject;
-}
-
-function refOf({ apiVersion, kind, metadata }: KubeObject) {
-  return { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
 }

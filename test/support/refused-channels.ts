@@ -57,6 +57,21 @@ export const REFUSED_STREAM_CONFIGS: Refused[] = [
     '.additionalSubjects[1]: "default.orders.>" overlaps with the channel\'s own subject "default.orders._knative"',
     "the channel's own subject has the namespace in it, which no rule sees",
   ],
+  [
+    { additionalSubjects: ["default.orders._knative.left"] },
+    '.additionalSubjects[0]: "default.orders._knative.left" is reserved',
+    "the channel's own subject has the namespace in it, which no rule sees",
+  ],
+  [
+    { template: "KN_DEFAULT__ORDERS" },
+    '.template: another stream expected, got "KN_DEFAULT__ORDERS", which is the channel\'s own',
+    "the stream's name has the namespace in it, which no rule sees",
+  ],
+  [
+    { metadata: { a: "x".repeat(65_536) } },
+    ".metadata: at most 65536 bytes of keys and values expected, got 65537",
+    "a rule that adds up what is in a map costs more than the API server allows",
+  ],
   [{ mirror: {} }, ".mirror.name: required: a text"],
   [{ mirror: { name: "a.b" } }, ".mirror.name: a stream's name"],
   [
@@ -69,9 +84,9 @@ export const REFUSED_STREAM_CONFIGS: Refused[] = [
     ".sources[1].optStartSeq: a stream sequence from 0",
   ],
   [
-    { sources: [{ name: "A", optStartSeq: "18446744073709551616" }] },
+    { sources: [{ name: "A", optStartSeq: "9007199254740992" }] },
     ".sources[0].optStartSeq: a stream sequence from 0",
-    "a pattern that ends at an uint64 would be no message for a user",
+    "a pattern that ends there would be no message for a user",
   ],
   [
     { sources: [{ name: "A", optStartSeq: 2 ** 53 }] },
@@ -83,7 +98,7 @@ export const REFUSED_STREAM_CONFIGS: Refused[] = [
   ],
   [
     { sources: [{ name: "A", optStartSeq: true }] },
-    ".sources[0].optStartSeq: a stream sequence (an uint64 as text) expected",
+    ".sources[0].optStartSeq: a stream sequence (a number, or its digits as text) expected",
   ],
   [
     { sources: [{ name: "A", optStartTime: "yesterday" }] },
@@ -130,6 +145,7 @@ export const REFUSED_CONSUMER_TEMPLATES: Refused[] = [
     { deliverPolicy: "ByStartTime", optStartTime: "2026-13-01T00:00:00Z" },
     ".optStartTime: a time like",
   ],
+  [{ ackWait: "999ms" }, '.ackWait: 0 or at least 1s expected, got "999ms"'],
   [{ ackWait: "PT30S" }, '.ackWait: a duration like "1h30m" expected, got "PT30S"'],
   [{ maxDeliver: -2 }, ".maxDeliver: at least -1 expected, got -2"],
   [{ maxAckPending: "100" }, ".maxAckPending: a number expected, got a text"],

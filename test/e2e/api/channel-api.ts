@@ -2,9 +2,6 @@
  * Brings config/'s CustomResourceDefinition and policies to the API server of the test run, and gives a test its own namespace there.
  * Applying them again is harmless: every file of tests does.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { loadAll } from "js-yaml";
 import { inject } from "vitest";
 import { API_VERSION, KIND } from "../../../src/api/names.ts";
 import { makeNamespace } from "../../support/cluster.ts";
@@ -15,8 +12,7 @@ import {
   KubeError,
   type KubeObject,
 } from "../../support/kube-client.ts";
-
-const CONFIG = join(import.meta.dirname, "../../../config");
+import { manifests } from "../../support/manifests.ts";
 
 /** Is as whom Knative's Subscription controller writes. */
 export const KNATIVE = "system:serviceaccount:knative-eventing:eventing-controller";
@@ -36,9 +32,9 @@ export interface ChannelApi {
 }
 
 /** Sees to it that channels and their policies are served, and makes a namespace. */
-export async function channelApi(): Promise<ChannelApi> {
-  const client = createKubeClient(inject("cluster").admin);
-  for (const object of manifests()) await client.apply(object, { force: true });
+export async function channelApi(cluster = inject("cluster")): Promise<ChannelApi> {
+  const client = createKubeClient(cluster.admin);
+  for (const object of manifests("3")) await client.apply(object, { force: true });
   const namespace = await makeTenancy(client);
   const channel = (name: string, parts: object = {}): KubeObject => ({
     apiVersion: API_VERSION,
@@ -66,12 +62,6 @@ export async function channelApi(): Promise<ChannelApi> {
     subresource,
   });
   return { client, namespace, channel, ref };
-}
-
-/** Gives the objects of config/ that are about channels. */
-export function manifests(): KubeObject[] {
-  const files = readdirSync(CONFIG).filter((file) => file.startsWith("3"));
-  return files.flatMap((file) => loadAll(readFileSync(join(CONFIG, file), "utf8"))) as KubeObject[];
 }
 
 /** Creates an object on trial, and gives the sentence of the refusal, or undefined. */

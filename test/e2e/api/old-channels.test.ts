@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { makeNamespace } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createKubeClient, type KubeObject } from "../../support/kube-client.ts";
-import { manifests, refusal, sentenceOf } from "./channel-api.ts";
+import { manifests } from "../../support/manifests.ts";
+import { refusal, sentenceOf } from "./channel-api.ts";
 
 const client = createKubeClient(inject("cluster").admin);
 const group = `old-${randomInt(2 ** 32).toString(36)}.example.dev`;
@@ -161,7 +162,7 @@ interface Spec {
 
 /** Gives our CustomResourceDefinition in the test's group, with another schema if one is given. */
 function crdWith(openAPIV3Schema: object | undefined): KubeObject {
-  const crd = manifests().find((object) => object.kind === crdRef.kind);
+  const crd = manifests("300").find((object) => object.kind === crdRef.kind);
   if (crd === undefined) throw new Error("config/ has no CustomResourceDefinition");
   const spec = structuredClone(crd.spec) as Spec;
   if (openAPIV3Schema !== undefined) spec.versions[0].schema = { openAPIV3Schema };

@@ -1,8 +1,9 @@
 /**
- * Dispatchers in cluster mode for a test: a namespace of their own on the API server of the test run, a nats-server, the account and
- * the permissions that our manifests give them, and hands that write as Knative and as users do.
+ * Dispatchers in cluster mode for a test: a namespace of their own on the API server of the test run, or on another, a nats-server, the
+ * account and the permissions that our manifests give them, and hands that write as Knative and as users do.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
@@ -10,6 +11,7 @@ import { loadAll } from "js-yaml";
 import { inject } from "vitest";
 import { type CloudEventClient, createCloudEventClient } from "../../support/cloud-event-client.ts";
 import { kubeconfigFor } from "../../support/cluster.ts";
+import type { Cluster } from "../../support/control-plane.ts";
 import { type DispatcherProcess, startDispatcher } from "../../support/dispatcher-process.ts";
 import { type EventSink, startEventSink } from "../../support/event-sink.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -20,6 +22,8 @@ import { type ChannelApi, channelApi, KNATIVE } from "../api/channel-api.ts";
 const CONFIG = join(import.meta.dirname, "../../../config");
 const ACCOUNT = "jetstream-ch-dispatcher";
 const RBAC = "rbac.authorization.k8s.io";
+/** Ends quickly: no Service has to learn of it. */
+const QUICK = "dispatch: { quietPeriod: PT0.1S, gracePeriod: PT15S }";
 
 /** Is a channel as the API server has it. */
 export interface Channel extends KubeObject {
@@ -31,14 +35,24 @@ export interface Channel extends KubeObject {
   };
 }
 
+interface Event extends KubeObject {
+  regarding: { name: string };
+  type: string;
+  reason: string;
+  note: string;
+}
+
 /** Holds what the tests of dispatchers in a cluster use. */
 export interface ClusterWorld {
   api: ChannelApi;
   nats: NatsServer;
   nc: NatsConnection;
   sink: EventSink;
-  /** Starts a replica, ready unless said; the world ends it. */
-  start(untilReady?: boolean): Promise<DispatcherProcess>;
+  /** Starts a replica for this namespace's channels, ready unless said; the world ends it. */
+  start(options?: {
+    untilReady?: boolean;
+    env?: Record<string, string>;
+  }): Promise<DispatcherProcess>;
   /** Makes a channel that a namespace's dispatcher serves. */
   create(name: string, spec?: object): Promise<void>;
   read(name: string): Promise<Channel | undefined>;
@@ -47,6 +61,8 @@ export interface ClusterWorld {
   /** Waits until a condition of a channel has this status. */
   until(name: string, type: string, status: string): Promise<void>;
   untilReady(name: string, ...uids: string[]): Promise<void>;
+  /** Gives the Events about a channel, as `Warning EventGivenUp: <note>`. */
+  events(name: string): Promise<string[]>;
   client(name: string, dispatcher: DispatcherProcess): CloudEventClient;
   streams(): Promise<string[]>;
   stop(): Promise<void>;
@@ -58,10 +74,14 @@ export function subscriber(uid: string, subscriberUri: string, generation = 1) {
 }
 
 /** Starts everything but a dispatcher. */
-export async function startClusterWorld(): Promise<ClusterWorld> {
-  const api = await channelApi();
+export async function startClusterWorld(
+  cluster: Cluster = inject("cluster"),
+): Promise<ClusterWorld> {
+  const api = await channelApi(cluster);
   const { client, namespace } = api;
-  const kubeconfig = await makeAccount(api);
+  const kubeconfig = await makeAccount(api, cluster);
+  const configPath = join(cluster.folder, `${namespace}.nats.yaml`);
+  await writeFile(configPath, QUICK);
   const nats = await startNatsServer();
   const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const sink = await startEventSink();
@@ -83,7 +103,7 @@ export async function startClusterWorld(): Promise<ClusterWorld> {
     nc,
     sink,
     read,
-    async start(untilReady = true) {
+    async start({ untilReady = true, env = {} } = {}) {
       const dispatcher = await startDispatcher({
         channelsPath: "",
         natsUrl: nats.url,
@@ -94,6 +114,8 @@ export async function startClusterWorld(): Promise<ClusterWorld> {
           POD_NAMESPACE: namespace,
           POD_NAME: `dispatcher-${dispatchers.length}`,
           CLUSTER_ID: "e2e",
+          NATS_CONFIG_PATH: configPath,
+          ...env,
         },
       });
       dispatchers.push(dispatcher);
@@ -119,6 +141,13 @@ export async function startClusterWorld(): Promise<ClusterWorld> {
         { within: 30_000, what: `subscribers ${uids} of ${name} to be ready` },
       );
     },
+    async events(name) {
+      const ref = { apiVersion: "events.k8s.io/v1", kind: "Event", namespace };
+      const { items } = await client.list<Event>(ref);
+      return items
+        .filter(({ regarding }) => regarding.name === name)
+        .map(({ type, reason, note }) => `${type} ${reason}: ${note}`);
+    },
     client(name, { httpPort }) {
       const host = `${name}-kn-jsm-channel.${namespace}.svc.cluster.local`;
       const made = createCloudEventClient({ port: httpPort, host });
@@ -139,7 +168,7 @@ export async function startClusterWorld(): Promise<ClusterWorld> {
 }
 
 /** Makes the dispatcher's account with what our manifests allow it in its namespace; gives its kubeconfig. */
-async function makeAccount({ client, namespace }: ChannelApi): Promise<string> {
+async function makeAccount({ client, namespace }: ChannelApi, cluster: Cluster): Promise<string> {
   const files = readdirSync(CONFIG).filter((file) => /^200-dispatcher/.test(file));
   const roles = files.flatMap((file) => loadAll(readFileSync(join(CONFIG, file), "utf8")));
   const account = { name: ACCOUNT, namespace };
@@ -155,5 +184,5 @@ async function makeAccount({ client, namespace }: ChannelApi): Promise<string> {
       subjects: [{ kind: "ServiceAccount", ...account }],
     } as KubeObject);
   }
-  return await kubeconfigFor(client, inject("cluster"), account);
+  return await kubeconfigFor(client, cluster, account);
 }

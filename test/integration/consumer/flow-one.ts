@@ -73,8 +73,7 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     source: sourceOf(said),
     clusterId: "here",
     maxEventBytes: undefined,
-    subscribers: { ...parts, dispatch },
-    defaultDeletionPolicy: "Retain",
+    subscribers: { ...parts, dispatch, note: () => undefined },
   });
   const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
   const ticker = setInterval(() => {
@@ -102,15 +101,18 @@ function sourceOf(said: Said): ChannelSource {
     get: (key) => said.channels.get(key),
     refusals: () => said.refusals,
     downForMs: () => 0,
-    async isSubscriptionGone(_channel, uid) {
+    async isSubscriptionGone(uid) {
       await said.onAsked(uid);
       return said.gone.has(uid);
     },
     isLeader: () => true,
     leaving: () => undefined,
+    closed: () => undefined,
+    deletesStream: async ({ stream }) => stream.deletionPolicy === "Delete",
     hold: async () => undefined,
     release: async () => undefined,
     tell: async () => undefined,
+    note: () => undefined,
     report: () => ({}),
   };
 }

@@ -26,9 +26,10 @@ beforeEach(() => {
   requeued = [];
   const { served } = flow.reconciler;
   const { log } = world.context();
-  watch = new StreamWatch({ served, log, requeue: (key) => void requeued.push(key) });
+  watch = new StreamWatch({ served, source, log, requeue: (key) => void requeued.push(key) });
 });
 
+const source = { isLeader: () => true, note: () => undefined };
 const streamOf = (name: string): string => `KN_DEFAULT__${name.toUpperCase()}`;
 
 async function serve(parts: ChannelParts): Promise<void> {
@@ -237,7 +238,10 @@ it("a list that the server does not give is said once, and channels are looked a
     world.logs.length = 0;
     const { log } = world.context();
     const { served } = other.reconciler;
-    const looking = new StreamWatch({ served, log, requeue: (key) => void turns.push(key) });
+    const looking = new StreamWatch({
+      ...{ served, source, log },
+      requeue: (key) => void turns.push(key),
+    });
     for (let looks = 0; looks < 3; looks++) await looking.look();
     expect(world.logs.map(({ message }) => message)).toEqual([
       "cannot look at the streams, trying again",
@@ -253,6 +257,7 @@ it("it looks by itself, as often as it is told, until it is stopped", async () =
   const turns: string[] = [];
   const counting = new StreamWatch({
     served: flow.reconciler.served,
+    source,
     log: world.context().log,
     requeue: (key) => void turns.push(key),
   });

@@ -10,7 +10,11 @@ import { deleteStream, type EnsuredStream, ensureStream } from "../../../src/dis
 import type { Logger } from "../../../src/runtime/logger.ts";
 import { aChannel, type ChannelParts } from "../../support/channels-file.ts";
 import { eventually } from "../../support/eventually.ts";
-import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import {
+  type NatsServer,
+  type NatsServerOptions,
+  startNatsServer,
+} from "../../support/nats-server.ts";
 
 /** Holds one line of the log: its level, its words and what came with them. */
 export interface LogEntry {
@@ -31,6 +35,7 @@ export interface JetStreamWorld {
     clusterId: string;
     isLeader: () => boolean;
     log: Logger;
+    note: () => void;
   };
   ensure(parts: ChannelParts, clusterId?: string): Promise<EnsuredStream>;
   delete(parts: ChannelParts, clusterId?: string): Promise<void>;
@@ -54,11 +59,13 @@ const WRITES = [
 ];
 
 /** What a server asks for itself, when it gets round to it: the consumers of its mirrors and sources. */
-const OF_SERVERS = /^\$JS\.API\.CONSUMER\.(CREATE\.[^.]+$|DELETE\.[^.]+\.JS_)/;
+const OF_SERVERS = /^\$JS\.API\.CONSUMER\.(CREATE\.[^.]+(\.JS_.*)?$|DELETE\.[^.]+\.JS_)/;
 
 /** Starts it. */
-export async function startJetStreamWorld(): Promise<JetStreamWorld> {
-  const nats = await startNatsServer();
+export async function startJetStreamWorld(
+  options: NatsServerOptions = {},
+): Promise<JetStreamWorld> {
+  const nats = await startNatsServer(options);
   const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const jsm = await jetstreamManager(nc);
   const js = jetstream(nc);
@@ -76,6 +83,7 @@ export async function startJetStreamWorld(): Promise<JetStreamWorld> {
     clusterId,
     isLeader: () => true,
     log: recorder(logs),
+    note: () => undefined,
   });
   return {
     nats,

@@ -30,9 +30,12 @@ describe("the stream of another channel", () => {
       reason: "StreamOwnedByAnother",
       message:
         "stream KN_A__B__C belongs to channel a/b--c of cluster here; choose another name with " +
-        "spec.stream.overrideName, or, if that owner is gone, allow to take it with the annotation " +
-        `${TAKE_OVER_ANNOTATION}: here`,
+        "spec.stream.overrideName, or, if that owner is gone, take the metadata with " +
+        "messaging.knative.dev/jetstream-channel. off the stream",
     });
+    // Each of the two could take it from the other, for ever.
+    const annotations = { [TAKE_OVER_ANNOTATION]: "here" };
+    expect(await world.ensure({ ...second, annotations })).toMatchObject({ ok: false });
     expect((await infoOf("KN_A__B__C")).config).toEqual(before.config);
   });
 
@@ -87,6 +90,25 @@ describe("what the Go implementation left: the derived name, exactly the channel
       origin: "claimed",
     });
     expect(await world.writesOf(() => world.ensure(parts))).toEqual([]);
+  });
+
+  it("keeps what an admin has set by hand and the channel does not say, also later", async () => {
+    const byHand = {
+      ...{ max_age: 7 * 86_400e9, max_bytes: 1_000_000, discard: "new" as const },
+      ...{ duplicate_window: 3_600e9, description: "a week", allow_direct: true },
+    };
+    const [name, subjects] = ["KN_DEFAULT__BYHAND", ["default.byhand._knative"]];
+    await world.jsm.streams.add({ name, subjects, ...byHand });
+    const says = (config: Record<string, unknown>) => ({
+      ...{ name: "byhand", spec: { stream: { config } } },
+    });
+    served(await world.ensure(says({})));
+    expect((await infoOf(name)).config).toMatchObject(byHand);
+    served(await world.ensure(says({ maxBytes: 2_000_000, metadata: { team: "shop" } })));
+    const { config } = served(await world.ensure(says({}))).info;
+    expect(config).toMatchObject({ ...byHand, max_bytes: 2_000_000, metadata: { team: "shop" } });
+    served(await world.ensure(says({ maxBytes: 0, duplicateWindow: "0s" })));
+    expect((await infoOf(name)).config).toMatchObject({ max_bytes: -1, duplicate_window: 120e9 });
   });
 
   it("is claimed although an edit of it is refused by the server", async () => {

@@ -48,7 +48,7 @@ const whole = {
     },
     consumerConfigTemplate: {
       deliverPolicy: "bystartsequence",
-      optStartSeq: "18446744073709551615",
+      optStartSeq: "9007199254740991",
       ackWait: "30s",
       maxDeliver: 5,
       filterSubjects: ["a", "b"],

@@ -170,8 +170,8 @@ it.each<[object, object]>([
     { sources: [{ name: "A", optStartSeq: undefined, optStartTime: "2026-01-01T00:00:00+01:00" }] },
   ],
   [
-    { sources: [{ name: "A", optStartSeq: "18446744073709551615", filterSubject: "a.>" }] },
-    { sources: [{ name: "A", optStartSeq: "18446744073709551615", filterSubject: "a.>" }] },
+    { sources: [{ name: "A", optStartSeq: "9007199254740991", filterSubject: "a.>" }] },
+    { sources: [{ name: "A", optStartSeq: "9007199254740991", filterSubject: "a.>" }] },
   ],
   [
     { allowDirect: false, denyDelete: true, denyPurge: true, template: "BASE" },

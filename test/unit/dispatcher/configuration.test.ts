@@ -38,6 +38,7 @@ describe("the environment", () => {
       CLUSTER_ID: "standalone",
       CLUSTER_DOMAIN: "cluster.local",
       POD_NAMESPACE: "default",
+      KNATIVE_CONFIG_PATH: "/etc/jetstream-channel/knative",
       SECRETS_PATH: "/etc/jetstream-channel/secrets",
     });
   });

@@ -17,7 +17,7 @@ function wanted(consumerConfigTemplate: Record<string, unknown> = {}) {
 
 /** A consumer as the server tells of it. */
 const aConsumer = (config: Partial<ConsumerConfig> = {}) =>
-  ({ ...wanted(), num_replicas: 0, ...config }) as ConsumerConfig;
+  ({ ...wanted(), num_replicas: 0, max_ack_pending: 1_000, ...config }) as ConsumerConfig;
 
 const fields = (current: ConsumerConfig, template: Record<string, unknown>) =>
   consumerChanges(current, wanted(template)).map(({ field, obstacle }) => [
@@ -26,12 +26,11 @@ const fields = (current: ConsumerConfig, template: Record<string, unknown>) =>
   ]);
 
 describe("the configuration of a consumer", () => {
-  it("has the server's defaults in words where the channel says nothing", () => {
+  it("has the server's defaults in words where the channel says nothing, but one that the server's limits decide", () => {
     expect(wanted()).toEqual({
       durable_name: "KN_SUB_7B1DAB",
       ack_policy: "explicit",
       ack_wait: 30 * SECOND_NS,
-      max_ack_pending: 1_000,
       max_deliver: -1,
       deliver_policy: "all",
       replay_policy: "instant",

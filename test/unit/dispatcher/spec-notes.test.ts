@@ -73,6 +73,20 @@ describe("what is warned of", () => {
     expect(warnings({}, "claimed")).toHaveLength(1);
   });
 
+  it("is a filter that no subject of the stream can match", () => {
+    const filterSubjects = ["default.orders.*", "defualt.orders._knative", "shop.new.>"];
+    const consumerConfigTemplate = { filterSubjects };
+    const config = { maxMsgs: 1, additionalSubjects: ["shop.*.first"], consumerConfigTemplate };
+    expect(warnings(config)).toEqual([
+      {
+        path: "spec.consumerConfigTemplate.filterSubject",
+        reason:
+          '"defualt.orders._knative" matches no subject of the stream (default.orders._knative, shop.*.first), and selects no event',
+      },
+    ]);
+    expect(warnings({ ...config, sources: [{ name: "OTHER" }] })).toEqual([]);
+  });
+
   it("are consumers that are kept in memory", () => {
     expect(warnings({ maxMsgs: 1, consumerConfigTemplate: { memoryStorage: true } })).toEqual([
       {

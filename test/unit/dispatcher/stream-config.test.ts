@@ -25,7 +25,7 @@ function aStream(
 ): StreamInfo {
   const oldest = new Date(Date.now() - 3_600_000).toISOString();
   return {
-    config: { ...wanted(), ...config },
+    config: { ...wanted(), duplicate_window: 120 * SECOND_NS, ...config },
     state: { messages: 0, bytes: 0, first_ts: oldest, ...state },
   } as unknown as StreamInfo;
 }
@@ -54,20 +54,16 @@ describe("the configuration of a stream", () => {
       max_msg_size: -1,
       max_msgs_per_subject: -1,
       max_age: 0,
-      duplicate_window: 120 * SECOND_NS,
       deny_delete: false,
       deny_purge: false,
     });
   });
 
-  it.each([
-    ["the window is the server's", {}, 120],
-    ["the window is what the channel says", { duplicateWindow: "7s" }, 7],
-    ["the window is no longer than the events live", { maxAge: "60s" }, 60],
-    ["the window is the server's for events that live longer", { maxAge: "1h" }, 120],
-    ["the window is the server's for events that live for ever", { maxAge: "0s" }, 120],
-  ])("%s", (_what, config, seconds) => {
-    expect(wanted(config).duplicate_window).toBe(seconds * SECOND_NS);
+  it("leaves the window to the server, whose own limit may be below its default, unless the channel says it", () => {
+    for (const config of [{}, { duplicateWindow: "0s" }, { maxAge: "60s" }]) {
+      expect(wanted(config)).not.toHaveProperty("duplicate_window");
+    }
+    expect(wanted({ duplicateWindow: "7s" }).duplicate_window).toBe(7 * SECOND_NS);
   });
 
   it("has whole nanoseconds", () => {
@@ -128,12 +124,17 @@ describe("the configuration of a stream that is made after another", () => {
     [{ maxMsgs: 0 }, { max_msgs: -1 }],
     [{ maxAge: "0s" }, { max_age: 0 }],
     [{ maxAge: "10m" }, { max_age: 600 * SECOND_NS, duplicate_window: 600 * SECOND_NS }],
-    [{ duplicateWindow: "0s" }, { duplicate_window: 120 * SECOND_NS }],
     [{ compression: "None" }, { compression: "none" }],
     [{ denyPurge: false }, { deny_purge: false }],
   ])("has what the channel says itself, also where that is the default: %j", (config, is) => {
     expect(made(config)).toMatchObject(is);
   });
+});
+
+it("a window of 0 is the server's own, whatever the template has", () => {
+  const template = { ...wanted(), duplicate_window: 7 } as unknown as StreamInfo["config"];
+  const config = streamConfigFor(settings({ duplicateWindow: "0s" }), template);
+  expect(config).not.toHaveProperty("duplicate_window");
 });
 
 describe("what a stream has otherwise than its channel", () => {
@@ -167,6 +168,15 @@ describe("what a stream has otherwise than its channel", () => {
     ["no_ack", { no_ack: true }],
   ])("is %s when the channel does not say it any more", (field, is) => {
     expect(changes(aStream(is, full), {})).toEqual([[field, undefined]]);
+  });
+
+  it.each([
+    ["the server's default", {}, 120, []],
+    ["the age, where that is shorter", { maxAge: "60s" }, 60, []],
+    ["another one, which the channel said before", {}, 7, [["duplicate_window", undefined]]],
+  ])("is the window only where it is not %s", (_what, config, seconds, found) => {
+    const info = aStream({ ...wanted(config), duplicate_window: seconds * SECOND_NS });
+    expect(changes(info, config)).toEqual(found);
   });
 
   it("carries path and both values", () => {

@@ -6,7 +6,12 @@ const LATER_MS = 60_000;
 
 function retriesWith(fullness: () => Promise<Fullness | undefined>): WaitingRetries {
   const log = createLogger({ name: "test", level: "silent" });
-  return new WaitingRetries({ log, fullness, lastFailure: () => undefined });
+  return new WaitingRetries({
+    log,
+    fullness,
+    lastFailure: () => undefined,
+    onHeld: () => undefined,
+  });
 }
 
 async function heldAfter(retries: WaitingRetries, now: number, isQuiet = true): Promise<boolean> {
