@@ -1,6 +1,6 @@
 /**
  * Compares an object of the API server with what we want of it: every field that we want must be there with its value; what others have added
- * is theirs. Lists must be equal in length, order and content, but for lists of named items, of which others may have added some.
+ * is theirs. What is empty need not be there. Lists must be equal in length, order and content, but for lists of named items, of which others may have added some.
  */
 
 /** Tells whether an object has all that is wanted of it. */
@@ -12,12 +12,13 @@ export function isAsDesired(actual: unknown, desired: unknown): boolean {
 const QUANTITIES = new Set(["requests", "limits"]);
 
 function holds(actual: unknown, desired: unknown, under: string): boolean {
-  if (desired === undefined) return true;
+  if (desired === undefined || ((actual ?? undefined) === undefined && isEmpty(desired)))
+    return true;
   if (Array.isArray(desired)) return Array.isArray(actual) && listHolds(actual, desired);
   if (typeof desired !== "object" || desired === null) {
     return actual === desired || (QUANTITIES.has(under) && isSameQuantity(actual, desired));
   }
-  if (typeof actual !== "object" || actual === null) return Object.keys(desired).length === 0;
+  if (typeof actual !== "object" || actual === null) return false;
   return Object.entries(desired).every(([key, value]) =>
     holds((actual as Record<string, unknown>)[key], value, QUANTITIES.has(under) ? under : key),
   );
@@ -34,6 +35,12 @@ function listHolds(actual: unknown[], desired: unknown[]): boolean {
     actual.length === desired.length &&
     desired.every((item, index) => holds(actual[index], item, ""))
   );
+}
+
+/** The API server leaves out what is empty. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return value === "";
+  return Object.keys(value).length === 0;
 }
 
 function isNamed(item: unknown): item is { name: string } {

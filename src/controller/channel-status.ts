@@ -2,6 +2,7 @@ import { type ConditionUpdate, setCondition, summarize } from "../api/conditions
 import type { Addressable, Condition } from "../api/duck.ts";
 import { channelHostsFor } from "../api/names.ts";
 import type { Channel, ChannelStatus } from "./kinds.ts";
+import type { Refusal } from "./refusals.ts";
 import type { ResolvedSink } from "./sink-address.ts";
 
 /** Is what the controller has found out about a channel. */
@@ -14,7 +15,7 @@ export interface ChannelFacts {
   /** Undefined where it has no dead-letter sink. */
   sink: ResolvedSink | undefined;
   /** Why it must not take events, whatever else is well. */
-  refusal: { reason: string; message: string } | undefined;
+  refusal: Refusal | undefined;
   /** Conditions that are not part of Ready. */
   warnings: readonly ConditionUpdate[];
 }
@@ -51,7 +52,7 @@ export function ownStatus(
   let conditions: readonly Condition[] = before;
   for (const update of found) conditions = place(conditions, update);
   const ready: ConditionUpdate =
-    refusal === undefined ? summarize(conditions) : { type: "Ready", status: "False", ...refusal };
+    refusal?.status === "False" ? { type: "Ready", ...refusal } : summarize(conditions);
   conditions = place(conditions, ready);
   const types = new Set<string>([...found.map(({ type }) => type), "Ready"]);
   const observedGeneration = hasCaughtUp ? generation : channel.status?.observedGeneration;
@@ -88,7 +89,7 @@ function addressableCondition(
   address: Addressable | undefined,
 ): ConditionUpdate {
   const type = "Addressable";
-  if (refusal !== undefined) return { type, status: "False", ...refusal };
+  if (refusal !== undefined) return { type, ...refusal };
   if (address !== undefined) return { type, status: "True" };
   const message = "the channel's Service is not as it should be, see ChannelServiceReady";
   return { type, status: "False", reason: "NoAddress", message };

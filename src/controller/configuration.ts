@@ -2,13 +2,17 @@ import { z } from "zod";
 import { parseEnv, port } from "../runtime/env.ts";
 import { isLogLevel } from "../runtime/logger.ts";
 
+const required = (what: string) => {
+  const error = `required: ${what}`;
+  return z.string({ error }).min(1, error);
+};
+
 const Environment = z.object({
-  SYSTEM_NAMESPACE: z.string({
-    error: "required: the namespace of the controller and of the cluster's dispatcher",
-  }),
-  DISPATCHER_IMAGE: z.string({ error: "required: the image of dispatchers" }),
+  SYSTEM_NAMESPACE: required("the namespace of the controller and of the cluster's dispatcher"),
+  DISPATCHER_IMAGE: required("the image of dispatchers"),
   DISPATCHER_CONFIG_PATH: z
     .string()
+    .min(1, "a path expected")
     .default("/etc/config-ch-jetstream-defaults/jetstream-dispatcher-config"),
   ADMIN_PORT: port.default(9090),
   LOG_LEVEL: z
@@ -16,7 +20,7 @@ const Environment = z.object({
     .refine(isLogLevel, "one of trace, debug, info, warn, error, fatal, silent expected")
     .default("info"),
   POD_NAME: z.string().optional(),
-  CLUSTER_DOMAIN: z.string().default("cluster.local"),
+  CLUSTER_DOMAIN: z.string().min(1, "a domain expected").default("cluster.local"),
   // How the API server is found, as kubectl finds it.
   KUBECONFIG: z.string().optional(),
   HOME: z.string().optional(),

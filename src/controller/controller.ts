@@ -27,8 +27,10 @@ import { type KubeObject, keyOf } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { type DeadLetterSinks, deadLetterSinks } from "./dead-letter-sinks.ts";
 import type { DefaultsFile } from "./defaults-file.ts";
+import { type GoWebhooks, goWebhooks } from "./go-webhooks.ts";
 import { keepingOf } from "./keep-dispatcher.ts";
 import type { Channel } from "./kinds.ts";
+import { ownDeployment } from "./own-deployment.ts";
 import { type SubscriberPruner, subscriberPruner } from "./prune-subscribers.ts";
 import { channelReconciler } from "./reconcile-channel.ts";
 import { type DispatcherState, dispatcherReconciler } from "./reconcile-dispatcher.ts";
@@ -55,6 +57,8 @@ export interface ControllerDeps {
 const CHANNELS_AT_ONCE = 10;
 const DISPATCHERS_AT_ONCE = 4;
 const FEATURES = "config-features";
+/** A watch that is down for less is what happens when an API server is restarted. */
+const DOWN_MS = 30_000;
 
 /** Runs the control plane; see the head of this file. */
 export class Controller {
@@ -64,15 +68,17 @@ export class Controller {
   readonly #dispatchers: ControlLoop;
   readonly #sinks: DeadLetterSinks;
   readonly #pruner: SubscriberPruner;
+  readonly #goWebhooks: GoWebhooks;
   /** What is known of dispatchers, by the key of their scope. */
   readonly #states = new Map<string, DispatcherState>();
+  #deployment: KubeObject = {};
   #isSynced = false;
   #areSubscriptionsKnown = false;
   #isLeading = false;
 
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
-    const { client, log, environment, waits } = deps;
+    const { client, events, log, environment, waits } = deps;
     const { systemNamespace, clusterDomain } = environment;
     this.#world = createWorld({
       client,
@@ -80,6 +86,12 @@ export class Controller {
       systemNamespace,
       onNatsConfig: ({ metadata }) => this.#dispatcherIn(metadata?.namespace),
       onSystemConfig: ({ metadata }) => this.#systemConfigChanged(metadata?.name),
+    });
+    this.#goWebhooks = goWebhooks({
+      world: this.#world,
+      events,
+      regarding: () => this.#deployment,
+      log,
     });
     this.#pruner = subscriberPruner({
       client,
@@ -106,10 +118,13 @@ export class Controller {
     await this.#deps.defaults.start(() => this.#everyDispatcher());
   }
 
-  /** Begins to work, as soon as all is known that has to be. */
+  /** Begins to work, as soon as all is known that has to be, and nothing of the Go implementation refuses it. */
   async lead(): Promise<void> {
     const { reflector: features } = this.#world.systemConfigs.get(FEATURES);
-    await Promise.all([this.#world.hasSynced(), features.hasSynced()]);
+    const { policies } = this.#world;
+    await Promise.all([this.#world.hasSynced(), features.hasSynced(), policies.hasTried()]);
+    this.#deployment = await ownDeployment(this.#deps);
+    await this.#goWebhooks.gone();
     this.#isLeading = true;
     void this.#world.subscriptions.hasSynced().then(() => {
       this.#areSubscriptionsKnown = true;
@@ -123,6 +138,10 @@ export class Controller {
   /** Says why not all is well; true when it is. */
   ready(): true | string {
     if (!this.#isSynced) return this.#world.failure() ?? "not all objects are known yet";
+    const down = this.#world.failure(DOWN_MS);
+    if (down !== undefined) return down;
+    const webhooks = this.#goWebhooks.fault();
+    if (webhooks !== undefined) return webhooks;
     const { fault } = this.#deps.defaults;
     return fault === undefined ? true : `the configuration is not right: ${fault}`;
   }
@@ -171,6 +190,7 @@ export class Controller {
         return state;
       },
       refusalOf: (channel) => this.#refusalOf(channel),
+      arePoliciesUnknown: () => this.#world.policies.knowledge() === "nothing",
       sinks: this.#sinks,
       pruner: this.#pruner,
       events,
@@ -185,7 +205,11 @@ export class Controller {
     const { systemConfigs, policies } = this.#world;
     const { store } = systemConfigs.get(FEATURES).reflector;
     const features = store.get(`${this.#deps.environment.systemNamespace}/${FEATURES}`);
-    return refusalFor(channel, { features: features?.data, policies: policies.store.values() });
+    const areKnown = policies.knowledge() !== "nothing";
+    return refusalFor(channel, {
+      features: features?.data,
+      policies: areKnown ? policies.store.values() : undefined,
+    });
   }
 
   #followChannels(): void {
@@ -227,7 +251,8 @@ export class Controller {
     this.#world.subscriptions.onChange((before, after) => {
       this.#pruner.take(before, after);
       if (before === undefined || after !== undefined) return;
-      this.#channels.add(`${before.metadata?.namespace}/${before.spec?.channel?.name}`);
+      const { namespace, name } = before.spec?.channel ?? {};
+      this.#channels.add(`${namespace}/${name}`);
     });
     this.#world.policies.onChange((before, after) => {
       const { namespace } = (after ?? before)?.metadata ?? {};

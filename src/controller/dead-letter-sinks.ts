@@ -1,7 +1,7 @@
 /*
  * Resolves channels' dead-letter sinks, and tells which channels to look at again when an object changes its address.
  *
- * A kind that a channel names is reflected as a whole from then on, without anything but names and addresses. Until its first list is there, and
+ * A kind is reflected as a whole for as long as a channel names it, without anything but names and addresses. Until its first list is there, and
  * where it cannot be listed, the one object is read: the failure says what is missing. What may be read is Knative's to say: its ClusterRole
  * addressable-resolver is bound to the controller.
  */
@@ -45,6 +45,14 @@ export function deadLetterSinks(deps: {
     return reflector;
   });
 
+  const release = (object: string | undefined): void => {
+    const [kindKey = ""] = object?.split(" ") ?? [];
+    if (object === undefined || askers.haveAskedForKind(kindKey)) return;
+    resources.delete(kindKey);
+    void reflectors.drop(kindKey);
+  };
+  const forget = (channelKey: string): void => release(askers.forget(channelKey));
+
   const lookUp = async (
     lookup: SinkLookup,
     { channelKey, signal }: { channelKey: string; signal: AbortSignal },
@@ -52,7 +60,7 @@ export function deadLetterSinks(deps: {
     const { resource, namespace, name } = lookup;
     const kindKey = `${resource.group}/${resource.version}/${resource.plural}`;
     resources.set(kindKey, resource);
-    askers.ask(channelKey, `${kindKey} ${namespace}/${name}`);
+    release(askers.ask(channelKey, `${kindKey} ${namespace}/${name}`));
     const { reflector, hasSynced } = reflectors.get(kindKey);
     if (hasSynced()) {
       return sinkAddress(lookup, reflector.store.get(`${namespace}/${name}`), clusterDomain);
@@ -70,15 +78,17 @@ export function deadLetterSinks(deps: {
   return {
     async resolve(channel, signal) {
       const channelKey = keyOf(channel);
-      askers.forget(channelKey);
       const value = channel.spec?.delivery?.deadLetterSink;
-      if (value === undefined || value === null) return undefined;
+      if (value === undefined || value === null) {
+        forget(channelKey);
+        return undefined;
+      }
       const question = sinkQuestion(value, channel.metadata?.namespace ?? "");
-      return "known" in question
-        ? question.known
-        : await lookUp(question.lookup, { channelKey, signal });
+      if ("lookup" in question) return await lookUp(question.lookup, { channelKey, signal });
+      forget(channelKey);
+      return question.known;
     },
-    forget: (channelKey) => askers.forget(channelKey),
+    forget,
     stop: () => reflectors.stop(),
   };
 }
@@ -88,19 +98,29 @@ class Askers {
   readonly #objectOf = new Map<string, string>();
   readonly #askersOf = new Map<string, Set<string>>();
 
-  ask(asker: string, object: string): void {
+  /** Gives what was asked for before. */
+  ask(asker: string, object: string): string | undefined {
+    const before = this.forget(asker);
     this.#objectOf.set(asker, object);
     const askers = this.#askersOf.get(object) ?? new Set();
     this.#askersOf.set(object, askers.add(asker));
+    return before;
   }
 
-  forget(asker: string): void {
+  /** Gives what was asked for. */
+  forget(asker: string): string | undefined {
     const object = this.#objectOf.get(asker);
-    if (object === undefined) return;
+    if (object === undefined) return undefined;
     this.#objectOf.delete(asker);
     const askers = this.#askersOf.get(object);
     askers?.delete(asker);
     if (askers?.size === 0) this.#askersOf.delete(object);
+    return object;
+  }
+
+  haveAskedForKind(kindKey: string): boolean {
+    for (const object of this.#askersOf.keys()) if (object.startsWith(`${kindKey} `)) return true;
+    return false;
   }
 
   of(object: string): Iterable<string> {

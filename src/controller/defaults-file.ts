@@ -1,8 +1,10 @@
 /*
  * Reads how dispatchers run from the mounted ConfigMap, now and whenever it changes. A file that is not right changes nothing: the last one that was
- * stays in use, and `fault` says what is wrong with the new one. A file that is not there means every default.
+ * stays in use, and `fault` says what is wrong with the new one. A ConfigMap that is not there means every default; one that is, without the key, is
+ * a fault.
  */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type DispatcherDefaults, parseDispatcherDefaults } from "../api/dispatcher-defaults.ts";
 import { errorCode, errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -65,8 +67,17 @@ export class DefaultsFile {
     try {
       return await readFile(this.#path, "utf8");
     } catch (error) {
-      if (errorCode(error) === "ENOENT") return "";
-      throw error;
+      if (errorCode(error) !== "ENOENT") throw error;
     }
+    const others = await this.#otherKeys();
+    if (others.length === 0) return "";
+    throw new Error(`the key is missing, there is only ${others.join(", ")}`);
+  }
+
+  /** Gives the keys of the mounted ConfigMap; the kubelet's own entries begin with two dots. */
+  async #otherKeys(): Promise<string[]> {
+    const entries = await readdir(dirname(this.#path)).catch((): string[] => []);
+    if (!entries.includes("..data")) return [];
+    return entries.filter((name) => !name.startsWith(".."));
   }
 }

@@ -1,4 +1,5 @@
 import type { ConditionUpdate } from "../api/conditions.ts";
+import { isBeingDeleted } from "../kube/metadata.ts";
 import type { Deployment, EndpointSlice, Service } from "../kube/objects.ts";
 
 /** What keeps the controller from making a dispatcher as it should be, and what to do; it stands in this condition of its channels. */
@@ -47,6 +48,7 @@ function deploymentCondition(deployment: Deployment | undefined): ConditionUpdat
     const message = "the dispatcher's Deployment is not there yet";
     return { type, status: "Unknown", reason: "DispatcherNotFound", message };
   }
+  if (isBeingDeleted(deployment)) return leaving(type, "Deployment");
   const conditions = deployment.status?.conditions ?? [];
   const find = (name: string) => conditions.find((condition) => condition.type === name);
   if (find("Available")?.status === "True") return { type, status: "True" };
@@ -61,9 +63,15 @@ function deploymentCondition(deployment: Deployment | undefined): ConditionUpdat
 
 function serviceCondition(service: Service | undefined): ConditionUpdate {
   const type = "ServiceReady";
+  if (service !== undefined && isBeingDeleted(service)) return leaving(type, "Service");
   if (service !== undefined) return { type, status: "True" };
   const message = "the dispatcher's Service is not there yet";
   return { type, status: "Unknown", reason: "DispatcherServiceNotFound", message };
+}
+
+function leaving(type: ConditionUpdate["type"], kind: string): ConditionUpdate {
+  const message = `the dispatcher's ${kind} is being deleted, and is made anew when it is gone`;
+  return { type, status: "Unknown", reason: `Dispatcher${kind}Leaving`, message };
 }
 
 function endpointsCondition(slices: readonly EndpointSlice[]): ConditionUpdate {

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { ChannelAuth } from "../api/auth.ts";
-import { NATS_CONFIG } from "../api/cluster-names.ts";
+import { GO_NATS_CONFIG } from "../api/cluster-names.ts";
 import { compileAuth, type LoginAuth } from "../api/login.ts";
 import { type NatsConfig, parseNatsConfig } from "../api/nats-config.ts";
 import type { ConfigMap } from "../kube/objects.ts";
@@ -17,32 +17,44 @@ export interface NatsPlan {
   configMaps: string[];
 }
 
+/** Names the ConfigMap, and its key, that a dispatcher's NATS configuration is in. */
+export interface NatsSource {
+  name: string;
+  key: string;
+}
+
 /** Is that, or why there is none and what to do. */
 export type NatsPlanOutcome =
   | { ok: true; plan: NatsPlan }
   | { ok: false; reason: string; message: string };
 
+const NO_GO_URL =
+  "url: a NATS server expected; unset, the Go implementation took nats://nats.nats-io.svc.cluster.local";
+
 /** Reads a dispatcher's NATS configuration, as the dispatcher will. */
 export function natsPlan(
   configMap: ConfigMap | undefined,
-  { namespace, configName }: { namespace: string; configName: string },
+  { namespace, name, key }: NatsSource & { namespace: string },
 ): NatsPlanOutcome {
-  const what = `ConfigMap ${namespace}/${configName}`;
+  const what = `ConfigMap ${namespace}/${name}`;
   if (configMap === undefined) {
-    const message = `${what} is not there; create it with a key "${NATS_CONFIG.key}" that says how NATS is reached`;
+    const message = `${what} is not there; create it with a key "${key}" that says how NATS is reached`;
     return { ok: false, reason: "ConfigMapNotFound", message };
   }
-  const text = configMap.data?.[NATS_CONFIG.key];
+  const text = configMap.data?.[key];
   if (text === undefined) {
-    const message = `${what} has no key "${NATS_CONFIG.key}"; add it and say there how NATS is reached`;
+    const message = `${what} has no key "${key}"; add it and say there how NATS is reached`;
     return { ok: false, reason: "ConfigMapKeyNotFound", message };
   }
   try {
     const [document, ...more] = parseYaml(text);
     if (more.length > 0) throw new Error("one YAML document expected");
-    return { ok: true, plan: planOf(parseNatsConfig(document)) };
+    const config = parseNatsConfig(document);
+    // Its default is another server than ours.
+    if (key === GO_NATS_CONFIG.key && config.servers === undefined) throw new Error(NO_GO_URL);
+    return { ok: true, plan: planOf(config) };
   } catch (error) {
-    const message = `key "${NATS_CONFIG.key}" of ${what} is not right: ${errorMessage(error)}`;
+    const message = `key "${key}" of ${what} is not right: ${errorMessage(error)}`;
     return { ok: false, reason: "ConfigMapInvalid", message };
   }
 }

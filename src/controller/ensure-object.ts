@@ -5,7 +5,7 @@
  *   2. not there: apply
  *   3. foreign, or on its way out: leave it
  *   4. as desired: nothing
- *   5. a claimed object loses its former owner, which an apply cannot do; then apply
+ *   5. a claimed object loses its former owner and what else is in the way, which an apply cannot do; then apply
  *
  * Called by both reconcilers. Does not report; the caller knows which condition the outcome belongs to.
  */
@@ -32,6 +32,8 @@ export interface Kept<T extends KubeObject> {
   client: Pick<KubeClient, "get" | "apply" | "mergePatch" | "delete">;
   resource: Resource<T>;
   store: Store<T>;
+  /** Takes what an object that was never applied here must not keep of its former owner's. */
+  claim?: (found: T, signal: AbortSignal) => Promise<T>;
 }
 
 /** Brings an object to what it should be; see the head of this file. */
@@ -42,13 +44,15 @@ export async function ensureObject<T extends KubeObject>(
 ): Promise<Ensured<T>> {
   const { signal, isOurs = isDispatchersObject } = options;
   const marked = withMark(desired);
-  const found = await find(kept, marked, signal);
-  if (found === undefined)
+  const known = await find(kept, marked, signal);
+  if (known === undefined)
     return { outcome: "written", object: await apply(kept, marked, { signal, force: false }) };
-  if (!isOurs(found)) {
-    return { outcome: "foreign", whose: describeForeign({ kind: kept.resource.kind, ...found }) };
+  if (!isOurs(known)) {
+    return { outcome: "foreign", whose: describeForeign({ kind: kept.resource.kind, ...known }) };
   }
-  if (found.metadata?.deletionTimestamp !== undefined) return { outcome: "leaving", object: found };
+  if (known.metadata?.deletionTimestamp !== undefined) return { outcome: "leaving", object: known };
+  const isClaimed = known.metadata?.annotations?.[APPLIED_ANNOTATION] !== undefined;
+  const found = isClaimed ? known : ((await kept.claim?.(known, signal)) ?? known);
   const rightlyOwned = hasOwnersOf(found, marked);
   if (rightlyOwned && isAsDesired(found, marked)) return { outcome: "unchanged", object: found };
   if (!rightlyOwned) await replaceOwners(kept, found, { desired: marked, signal });
@@ -59,17 +63,17 @@ export async function ensureObject<T extends KubeObject>(
 export async function deleteObject<T extends KubeObject>(
   kept: Kept<T>,
   key: string,
-  signal: AbortSignal,
-): Promise<boolean> {
+  options: { signal: AbortSignal; isOurs?: (found: T) => boolean },
+): Promise<void> {
+  const { signal, isOurs = isDispatchersObject } = options;
   const found = kept.store.get(key);
-  if (found === undefined || !isDispatchersObject(found)) return false;
-  if (found.metadata?.deletionTimestamp !== undefined) return false;
+  if (found === undefined || !isOurs(found)) return;
+  if (found.metadata?.deletionTimestamp !== undefined) return;
   try {
     await kept.client.delete(kept.resource, nameOf(found), { uid: found.metadata?.uid, signal });
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-  return true;
 }
 
 async function find<T extends KubeObject>(

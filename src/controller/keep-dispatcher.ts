@@ -18,7 +18,14 @@ import { dispatcherKnativeConfig } from "./resources/knative-config.ts";
 import type { DispatcherPlan } from "./resources/plan.ts";
 import { dispatcherRoleBinding } from "./resources/role-binding.ts";
 import { dispatcherServiceAccount } from "./resources/service-account.ts";
-import { isDispatchersAccount, isDispatchersBinding } from "./whose-object.ts";
+import { takePodTemplate } from "./take-pod-template.ts";
+import {
+  isDispatchersAccount,
+  isDispatchersBinding,
+  isDispatchersDeployment,
+  isOfInstallation,
+  ofInstallation,
+} from "./whose-object.ts";
 import type { World } from "./world.ts";
 
 /** Is how each kind of a dispatcher's objects is reached. */
@@ -27,7 +34,12 @@ export type Keeping = ReturnType<typeof keepingOf>;
 /** Gives the kinds of a dispatcher's objects. */
 export function keepingOf(client: KubeClient, world: World) {
   return {
-    deployment: { client, resource: RESOURCES.deployments, store: world.deployments.store },
+    deployment: {
+      client,
+      resource: RESOURCES.deployments,
+      store: world.deployments.store,
+      claim: (found: Deployment, signal: AbortSignal) => takePodTemplate(client, found, signal),
+    },
     service: { client, resource: RESOURCES.services, store: world.services.store },
     budget: { client, resource: RESOURCES.podDisruptionBudgets, store: world.budgets.store },
     autoscaler: {
@@ -59,22 +71,32 @@ export async function keepDispatcher(
 ): Promise<KeepOutcome> {
   const problems: Problem[] = [];
   const failures: unknown[] = [];
-  const ensure = async <T extends KubeObject>(
-    kept: Kept<T>,
-    desired: T,
-    isOurs?: (found: T) => boolean,
+  const attempt = async (
+    { kind }: { kind: string },
+    name: string | undefined,
+    work: () => Promise<readonly Problem[]>,
   ): Promise<void> => {
-    const condition = kept.resource === RESOURCES.services ? "ServiceReady" : "DispatcherReady";
-    const { kind } = kept.resource;
     try {
-      const options = { signal, ...(isOurs === undefined ? {} : { isOurs }) };
-      problems.push(...foreignProblem(condition, await ensureObject(kept, desired, options)));
+      problems.push(...(await work()));
     } catch (error) {
-      const message = `${kind} ${plan.namespace}/${desired.metadata?.name} cannot be made: ${errorMessage(error)}`;
+      const condition = conditionFor(kind);
+      const message = `${kind} ${plan.namespace}/${name} cannot be made as it should be: ${errorMessage(error)}`;
       problems.push({ condition, reason: `Dispatcher${kind}Failed`, message });
       // Nothing changes by trying again; something has to, and that comes back here.
       if (!isInvalid(error)) failures.push(error);
     }
+  };
+  const ensure = <T extends KubeObject>(
+    kept: Kept<T>,
+    made: T,
+    isOurs?: (found: T) => boolean,
+  ): Promise<void> => {
+    const desired = plan.isNamespaced ? ofInstallation(made, plan.systemNamespace) : made;
+    return attempt(kept.resource, desired.metadata?.name, async () => {
+      const options = { signal, ...(isOurs === undefined ? {} : { isOurs }) };
+      const ensured = await ensureObject(kept, desired, options);
+      return foreignProblem(conditionFor(kept.resource.kind), ensured);
+    });
   };
   const { namespace } = plan;
   if (plan.isNamespaced) {
@@ -90,23 +112,37 @@ export async function keepDispatcher(
   await ensure(keeping.knativeConfig, dispatcherKnativeConfig(plan, knative));
   await ensure(keeping.service, dispatcherService(plan));
   const autoscaler = dispatcherAutoscaler(plan);
-  if (autoscaler !== undefined) await handReplicasOver(keeping, namespace, signal);
+  if (autoscaler !== undefined) {
+    await attempt(RESOURCES.deployments, DISPATCHER_NAME, () =>
+      handReplicasOver(keeping, namespace, signal),
+    );
+  }
   // Pods must not run as an account that is not ours, or without the rights they need.
   if (!problems.some(({ condition }) => condition === "DispatcherReady")) {
-    await ensure(keeping.deployment, dispatcherDeployment(plan));
+    await ensure(keeping.deployment, dispatcherDeployment(plan), isDispatchersDeployment);
   }
   await ensure(keeping.budget, dispatcherDisruptionBudget(plan));
   if (autoscaler !== undefined) await ensure(keeping.autoscaler, autoscaler);
-  else await deleteObject(keeping.autoscaler, `${namespace}/${DISPATCHER_NAME}`, signal);
+  else {
+    await attempt(RESOURCES.horizontalPodAutoscalers, DISPATCHER_NAME, async () => {
+      await deleteObject(keeping.autoscaler, `${namespace}/${DISPATCHER_NAME}`, { signal });
+      return [];
+    });
+  }
   return { problems, failures };
 }
 
-/** Deletes what was made for a namespace's dispatcher; tells whether there was anything. */
+function conditionFor(kind: string): "ServiceReady" | "DispatcherReady" {
+  return kind === RESOURCES.services.kind ? "ServiceReady" : "DispatcherReady";
+}
+
+/** Deletes what this installation, or the Go implementation, made for a namespace's dispatcher. */
 export async function removeDispatcher(
   keeping: Keeping,
-  namespace: string,
+  { namespace, systemNamespace }: Pick<DispatcherPlan, "namespace" | "systemNamespace">,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<void> {
+  const isOurs = isOfInstallation(systemNamespace);
   const kinds = [
     keeping.autoscaler,
     keeping.deployment,
@@ -117,14 +153,12 @@ export async function removeDispatcher(
     keeping.binding,
     keeping.account,
   ] as Kept<KubeObject>[];
-  let wasThere = false;
   for (const kept of kinds) {
     for (const key of kept.store.keys()) {
       if (!key.startsWith(`${namespace}/`)) continue;
-      wasThere = (await deleteObject(kept, key, signal)) || wasThere;
+      await deleteObject(kept, key, { signal, isOurs });
     }
   }
-  return wasThere;
 }
 
 /** Keeps the number of replicas when it is an autoscaler's from now on: what nobody owns any more would fall back to one. */
@@ -132,16 +166,19 @@ async function handReplicasOver(
   { deployment, autoscaler }: Keeping,
   namespace: string,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Problem[]> {
   const key = `${namespace}/${DISPATCHER_NAME}`;
-  const replicas = deployment.store.get(key)?.spec?.replicas;
-  if (replicas === undefined || autoscaler.store.get(key) !== undefined) return;
+  const found = deployment.store.get(key);
+  const replicas = found?.spec?.replicas;
+  if (found === undefined || replicas === undefined) return [];
+  if (!isDispatchersDeployment(found) || autoscaler.store.get(key) !== undefined) return [];
   const spec = { replicas } as NonNullable<Deployment["spec"]>;
   await deployment.client.apply(
     deployment.resource,
     { metadata: { namespace, name: DISPATCHER_NAME }, spec },
     { fieldManager: `${FIELD_MANAGERS.controller}-replicas`, signal },
   );
+  return [];
 }
 
 /** Names the Secrets that a Deployment mounts. */

@@ -10,7 +10,7 @@ export interface Channel extends KubeObject {
     subscribers?: unknown[];
     auth?: unknown;
     deploymentSpecTemplate?: unknown;
-    stream?: { overrideName?: string };
+    stream?: { overrideName?: string; deletionPolicy?: string };
   };
   status?: ChannelStatus;
 }
@@ -28,7 +28,8 @@ export interface ChannelStatus {
 
 /** Is a Subscription of Knative's. */
 export interface Subscription extends KubeObject {
-  spec?: { channel?: { name?: string } };
+  /** Its channel may be in another namespace. */
+  spec?: { channel?: { name?: string; namespace?: string } };
 }
 
 /** Is an EventPolicy of Knative's. */
@@ -45,6 +46,11 @@ export interface PolicyTarget {
     matchLabels?: Record<string, string>;
     matchExpressions?: { key?: string; operator?: string; values?: string[] }[];
   };
+}
+
+/** Is a configuration of admission webhooks, of either kind. */
+export interface WebhookConfiguration extends KubeObject {
+  webhooks?: { name: string }[];
 }
 
 /** Is any object that may have an address. */

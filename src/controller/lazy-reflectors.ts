@@ -7,7 +7,9 @@ export interface Lazy<T extends KubeObject> {
   hasSynced(): boolean;
 }
 
-/** Starts reflectors when their objects are asked for the first time, and keeps them: one for each key. */
+const FIND_MS = 30_000;
+
+/** Starts reflectors when their objects are asked for the first time, and keeps them until they are dropped: one for each key. */
 export class LazyReflectors<T extends KubeObject> {
   readonly #make: (key: string) => Reflector<T>;
   readonly #known = new Map<string, Lazy<T>>();
@@ -31,11 +33,23 @@ export class LazyReflectors<T extends KubeObject> {
     return lazy;
   }
 
-  /** Gives an object as soon as it is known whether it is there; the signal ends the wait. */
+  /** Gives an object as soon as it is known whether it is there; the signal ends the wait, and so does time, with why it is not known. */
   async find(key: string, objectKey: string, signal: AbortSignal): Promise<T | undefined> {
     const { reflector, hasSynced } = this.get(key);
-    if (!hasSynced()) await untilAborted(reflector.hasSynced(), signal);
+    if (!hasSynced()) {
+      const bounded = AbortSignal.any([signal, AbortSignal.timeout(FIND_MS)]);
+      await untilAborted(reflector.hasSynced(), bounded).catch((error: unknown) => {
+        throw reflector.failure() ?? error;
+      });
+    }
     return reflector.store.get(objectKey);
+  }
+
+  /** Ends the reflector of a key, which nobody asks for any more. */
+  async drop(key: string): Promise<void> {
+    const known = this.#known.get(key);
+    this.#known.delete(key);
+    await known?.reflector.stop();
   }
 
   async stop(): Promise<void> {

@@ -21,6 +21,8 @@ import { DefaultsFile } from "./defaults-file.ts";
 
 const NAME = "jetstream-channel-controller";
 const GRACE_PERIOD_MS = 10_000;
+/** What is left of the Lease when a write is sent, so that it arrives in time. */
+const LEAD_AT_LEAST_MS = 2_000;
 
 const { LOG_LEVEL: level = "info" } = process.env;
 const log = createLogger({ name: NAME, level: isLogLevel(level) ? level : "info" });
@@ -40,7 +42,8 @@ async function run(environment: Environment, log: Logger): Promise<void> {
   const events = new EventRecorder({ client, component: NAME, instance: podName, log });
   const defaults = new DefaultsFile({ path: environment.DISPATCHER_CONFIG_PATH, log });
   const controller = new Controller({
-    client,
+    // A process that was frozen finds there that another one may lead by now.
+    client: client.fenced(() => elector.deadlineMs() > LEAD_AT_LEAST_MS),
     events,
     defaults,
     environment: {

@@ -45,8 +45,8 @@ export function subscriberPruner(deps: {
   const suspectedSince = new Map<string, Map<string, number>>();
 
   const pruneNow = async (channel: Channel, uids: readonly string[], signal: AbortSignal) => {
-    const { namespace = "" } = channel.metadata ?? {};
-    const { items } = await client.list(SUBSCRIPTIONS, { namespace }, { signal });
+    // Of all namespaces, since a Subscription may be in another one than its channel.
+    const { items } = await client.list(SUBSCRIPTIONS, { transform: onlyUid }, { signal });
     const listed = new Set(items.map(({ metadata }) => metadata?.uid));
     const gone = uids.filter((uid) => !listed.has(uid));
     const patch = pruneSteps(channel, gone);
@@ -112,6 +112,10 @@ export function pruneSteps({ metadata, spec }: Channel, uids: readonly string[])
       .reverse()
       .map((index) => ({ op: "remove" as const, path: `/spec/subscribers/${index}` })),
   ];
+}
+
+function onlyUid({ metadata }: Subscription): Subscription {
+  return { metadata: { uid: metadata?.uid ?? "" } };
 }
 
 function remember(gone: Set<string>, uid: string): void {

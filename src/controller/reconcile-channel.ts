@@ -11,9 +11,9 @@
  *
  * StreamReady is the dispatcher's, and so is the end of a deleted channel: only where no dispatcher will come back is the channel let go here.
  */
-import { SUBSCRIBABLE_ANNOTATION } from "../api/cluster-names.ts";
+import { DISPATCHER_NAME, SUBSCRIBABLE_ANNOTATION } from "../api/cluster-names.ts";
 import type { ConditionUpdate } from "../api/conditions.ts";
-import { FINALIZER, streamNameFor } from "../api/names.ts";
+import { FINALIZER } from "../api/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { Reconcile } from "../kube/control-loop.ts";
 import type { EventRecorder } from "../kube/event-recorder.ts";
@@ -26,6 +26,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { ownStatus } from "./channel-status.ts";
 import { channelWarnings } from "./channel-warnings.ts";
 import type { DeadLetterSinks } from "./dead-letter-sinks.ts";
+import { deletionWaitsNote, leftBehindNote, streamOf } from "./deletion-notes.ts";
 import { ensureObject } from "./ensure-object.ts";
 import { CHANNELS, type Channel, type ChannelStatus } from "./kinds.ts";
 import { NewestVersions } from "./newest-versions.ts";
@@ -44,6 +45,7 @@ export interface ChannelReconcilerDeps {
   /** What is known of the dispatcher of a scope; undefined asks for it to be looked at. */
   dispatcherOf: (scopeKey: string) => DispatcherState | undefined;
   refusalOf: (channel: Channel) => Refusal | undefined;
+  arePoliciesUnknown: () => boolean;
   sinks: DeadLetterSinks;
   pruner: SubscriberPruner;
   events: Pick<EventRecorder, "record">;
@@ -57,6 +59,7 @@ export interface ChannelReconcilerDeps {
 type Outcome = { requeueAfterMs?: number };
 
 const LEAVE_BEHIND_MS = 60_000;
+const POLICIES_AGAIN_MS = 10_000;
 
 /** Makes the reconciler of channels; see the head of this file. */
 export function channelReconciler(deps: ChannelReconcilerDeps): Reconcile {
@@ -73,21 +76,25 @@ class ChannelReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
-    const { world, dispatcherOf, sinks, pruner } = this.#deps;
+    const { world, dispatcherOf, sinks, pruner, arePoliciesUnknown } = this.#deps;
     const channel = this.#newest.of(world.channels.store.get(key));
-    if (channel === undefined || isBeingDeleted(channel)) {
+    const isLeaving = channel !== undefined && isBeingDeleted(channel);
+    if (channel === undefined || isLeaving) pruner.forget(key);
+    if (channel === undefined || (isLeaving && !hasFinalizer(channel))) {
       this.#newest.forget(key);
       sinks.forget(key);
-      pruner.forget(key);
-      return channel === undefined ? {} : await this.#letGo(channel, signal);
+      return {};
     }
     const dispatcher = dispatcherOf(scopeKeyOf(channel));
     // Comes back as soon as it is known.
     if (dispatcher === undefined) return {};
     const status = await this.#status(channel, dispatcher, signal);
     const written = await this.#write(channel, status, signal);
-    const requeueAfterMs = await pruner.prune(written, signal);
-    return requeueAfterMs === undefined ? {} : { requeueAfterMs };
+    if (isLeaving) return await this.#letGo(written, dispatcher, signal);
+    const pruneAfterMs = await pruner.prune(written, signal);
+    // Nobody tells when it turns out that there are no policies.
+    const judgeAfterMs = arePoliciesUnknown() ? POLICIES_AGAIN_MS : undefined;
+    return soonest(pruneAfterMs, judgeAfterMs);
   }
 
   async #status(
@@ -111,6 +118,8 @@ class ChannelReconciler {
     const { client, world, systemNamespace, clusterDomain } = this.#deps;
     const type = "ChannelServiceReady";
     const { namespace = "", name = "", uid = "" } = channel.metadata ?? {};
+    // It goes with the channel; in a namespace that goes none can be made.
+    if (isBeingDeleted(channel)) return serviceAsBefore(channel);
     const scope = scopeFor(scopeKeyOf(channel), systemNamespace);
     const desired = channelService({
       channel: { namespace, name, uid },
@@ -157,7 +166,7 @@ class ChannelReconciler {
     const ready = status.conditions?.find(({ type }) => type === "Ready");
     let now = channel;
     try {
-      if (ready?.status === "True") {
+      if (ready?.status === "True" && !isBeingDeleted(channel)) {
         const { key, value } = SUBSCRIBABLE_ANNOTATION;
         now = await annotate(now, { [key]: value }, { client, resource: CHANNELS, signal });
       }
@@ -171,22 +180,25 @@ class ChannelReconciler {
   }
 
   /** Lets a deleted channel go when there is no dispatcher that could do so, and none will come. */
-  async #letGo(channel: Channel, signal: AbortSignal): Promise<Outcome> {
-    const { client, dispatcherOf, leaveBehindMs = LEAVE_BEHIND_MS, log } = this.#deps;
-    if (!(channel.metadata?.finalizers ?? []).includes(FINALIZER)) return {};
-    const dispatcher = dispatcherOf(scopeKeyOf(channel));
-    if (dispatcher?.downSince === undefined) return {};
+  async #letGo(
+    channel: Channel,
+    dispatcher: DispatcherState,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { client, leaveBehindMs = LEAVE_BEHIND_MS, log } = this.#deps;
+    if (dispatcher.downSince === undefined) return {};
     const leftMs = (since: number) => since + leaveBehindMs - performance.now();
     if (leftMs(dispatcher.downSince) > 0) return { requeueAfterMs: leftMs(dispatcher.downSince) };
     const namespace = await this.#namespace(channel, signal);
     const isTerminating = namespace?.metadata?.deletionTimestamp !== undefined;
     // A dispatcher that can be made will come back, some time.
     const blockedLeftMs = leftMs(dispatcher.blockedSince ?? performance.now());
-    if (!isTerminating && blockedLeftMs > 0) return { requeueAfterMs: blockedLeftMs };
+    if (!isTerminating && blockedLeftMs > 0) {
+      this.#deletionWaits(channel);
+      return { requeueAfterMs: blockedLeftMs };
+    }
     await removeFinalizer(channel, FINALIZER, { client, resource: CHANNELS, signal });
-    const stream = channel.status?.stream?.name ?? nameOfStream(channel);
-    const note = `channel ${keyOf(channel)} is gone, and no dispatcher was there to delete its stream ${stream}: delete it by hand (nats stream rm ${stream}) unless its events are still wanted`;
-    log.warn({ channel: keyOf(channel), stream }, "a stream is left behind");
+    log.warn({ channel: keyOf(channel), stream: streamOf(channel) }, "a stream is left behind");
     // Nothing can be made in a namespace that is going, so the Event is about the namespace and not in it.
     const regarding = isTerminating && namespace !== undefined ? namespace : channel;
     const { events } = this.#deps;
@@ -195,9 +207,17 @@ class ChannelReconciler {
       type: "Warning",
       reason: "StreamLeftBehind",
       action: "LetGo",
-      note,
+      note: leftBehindNote(channel),
     });
     return {};
+  }
+
+  #deletionWaits(channel: Channel): void {
+    const { events, systemNamespace } = this.#deps;
+    const { namespace } = scopeFor(scopeKeyOf(channel), systemNamespace);
+    const note = deletionWaitsNote(channel, `${namespace}/${DISPATCHER_NAME}`);
+    const reason = "DeletionWaits";
+    events.record({ regarding: channel, type: "Warning", reason, action: "LetGo", note });
   }
 
   async #namespace(channel: Channel, signal: AbortSignal) {
@@ -208,8 +228,24 @@ class ChannelReconciler {
   }
 }
 
-/** Guesses the name where the dispatcher has not written it: a prefix of its configuration is not known here. */
-function nameOfStream({ metadata, spec }: Channel): string {
-  const { namespace = "", name = "" } = metadata ?? {};
-  return spec?.stream?.overrideName || streamNameFor({ namespace, name });
+function soonest(...waits: (number | undefined)[]): Outcome {
+  const known = waits.filter((wait) => wait !== undefined);
+  return known.length === 0 ? {} : { requeueAfterMs: Math.min(...known) };
+}
+
+function hasFinalizer({ metadata }: Channel): boolean {
+  return metadata?.finalizers?.includes(FINALIZER) === true;
+}
+
+function serviceAsBefore({ status }: Channel): ConditionUpdate {
+  const type = "ChannelServiceReady";
+  const before = status?.conditions?.find((condition) => condition.type === type);
+  if (before === undefined) return { type, status: "Unknown" };
+  const { reason, message } = before;
+  return {
+    type,
+    status: before.status,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  };
 }

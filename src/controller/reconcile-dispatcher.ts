@@ -27,6 +27,7 @@ import {
   removeDispatcher,
 } from "./keep-dispatcher.ts";
 import type { Channel } from "./kinds.ts";
+import { findNatsConfig } from "./nats-source.ts";
 import type { DispatcherPlan } from "./resources/plan.ts";
 import { oldestOf, type Scope, scopeFor, scopeKeyOf } from "./scope.ts";
 import { isDispatchersObject } from "./whose-object.ts";
@@ -84,7 +85,9 @@ class DispatcherReconciler {
     const deployment = world.deployments.store.get(`${scope.namespace}/${DISPATCHER_NAME}`);
     const isThere = deployment !== undefined && isDispatchersObject(deployment);
     if (channels.length === 0 && (scope.isNamespaced || !isThere)) {
-      if (scope.isNamespaced) await removeDispatcher(keeping, scope.namespace, signal);
+      const { namespace, isNamespaced } = scope;
+      const { systemNamespace } = environment;
+      if (isNamespaced) await removeDispatcher(keeping, { namespace, systemNamespace }, signal);
       this.#loginsChangedAt.delete(key);
       this.#tell(scope, undefined);
       return {};
@@ -105,18 +108,18 @@ class DispatcherReconciler {
     const problems = defaultsProblems(defaults);
     if (defaults.defaults === undefined) return { problems, failures: [] };
     const settings = this.#settings(scope, channels);
-    const { configName } = settings;
-    const configMap = await world.natsConfigs.find(
-      configName,
-      `${namespace}/${configName}`,
-      signal,
-    );
-    const nats = natsPlan(configMap, { namespace, configName });
+    const deployment = world.deployments.store.get(`${namespace}/${DISPATCHER_NAME}`);
+    const { source, configMap, warnings } = await findNatsConfig(settings.configName, {
+      namespace,
+      deployment,
+      find: (name) => world.natsConfigs.find(name, `${namespace}/${name}`, signal),
+    });
+    problems.push(...warnings);
+    const nats = natsPlan(configMap, { namespace, ...source });
     if (!nats.ok) {
       // A dispatcher that runs goes on with the configuration that it has.
-      const runs = world.deployments.store.get(`${namespace}/${DISPATCHER_NAME}`) !== undefined;
       const { reason, message } = nats;
-      const condition = runs ? "ConfigurationApplied" : "DispatcherReady";
+      const condition = deployment !== undefined ? "ConfigurationApplied" : "DispatcherReady";
       return { problems: [{ condition, reason, message } as const, ...problems], failures: [] };
     }
     const { logins, requeueAfterMs } = this.#logins(scope, channels, nats.plan.secrets);
@@ -127,6 +130,7 @@ class DispatcherReconciler {
       namespace,
       isNamespaced,
       settings,
+      natsSource: source,
       owner,
       secrets: [...new Set([...nats.plan.secrets, ...logins])].sort(),
     };

@@ -1,4 +1,4 @@
-import { SCOPE_ANNOTATION } from "../api/names.ts";
+import { isNamespaceScoped } from "../api/names.ts";
 import { type KubeObject, keyOf } from "../kube/resource.ts";
 
 /** Names whose channels a dispatcher serves: the cluster's, or those of one namespace. */
@@ -16,8 +16,9 @@ const NAMESPACE_PREFIX = "namespace/";
 
 /** Gives the key of the scope that a channel asks for. */
 export function scopeKeyOf({ metadata }: KubeObject): string {
-  const isNamespaced = metadata?.annotations?.[SCOPE_ANNOTATION]?.toLowerCase() === "namespace";
-  return isNamespaced ? namespaceScope(metadata?.namespace ?? "") : CLUSTER_SCOPE;
+  return isNamespaceScoped(metadata?.annotations)
+    ? namespaceScope(metadata?.namespace ?? "")
+    : CLUSTER_SCOPE;
 }
 
 /** Gives the key of a namespace's own scope. */

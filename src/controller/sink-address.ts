@@ -20,6 +20,9 @@ export interface SinkLookup {
 /** Is a dead-letter sink after a first look: known already, or to be looked up. */
 export type SinkQuestion = { known: ResolvedSink } | { lookup: SinkLookup };
 
+const KIND = /^[A-Za-z][A-Za-z0-9]*$/;
+const GROUP_VERSION = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
 /** Looks at `spec.delivery.deadLetterSink`: a URL by itself is known, a ref has to be looked up. */
 export function sinkQuestion(value: unknown, channelNamespace: string): SinkQuestion {
   const parsed = Destination.safeParse(value, { error: sentenceFor });
@@ -37,6 +40,16 @@ export function sinkQuestion(value: unknown, channelNamespace: string): SinkQues
   const { apiVersion, kind, name, namespace } = ref;
   if (!apiVersion || !kind || !name) {
     const message = "spec.delivery.deadLetterSink.ref: apiVersion, kind and name are required";
+    return { known: unresolved("DeadLetterSinkInvalid", message) };
+  }
+  if (!KIND.test(kind) || !GROUP_VERSION.test(apiVersion)) {
+    const [field, allowed] = KIND.test(kind)
+      ? [
+          "apiVersion",
+          'a version like "v1", or a group and a version like "serving.knative.dev/v1"',
+        ]
+      : ["kind", "letters and digits, the first one a letter,"];
+    const message = `spec.delivery.deadLetterSink.ref.${field}: ${allowed} expected`;
     return { known: unresolved("DeadLetterSinkInvalid", message) };
   }
   return {
@@ -76,7 +89,7 @@ export function sinkAddress(
   if (found === undefined) {
     return unresolved(
       "DeadLetterSinkNotFound",
-      `${what} is not there; create it, or change spec.delivery.deadLetterSink.ref`,
+      `${what} is not there; create it, or correct apiVersion, kind, namespace or name of spec.delivery.deadLetterSink.ref`,
     );
   }
   const caCerts = destination.CACerts || undefined;

@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
+import { INSTALLATION_ANNOTATION } from "../api/cluster-names.ts";
 import { API_VERSION, CHANNEL_LABEL, KIND } from "../api/names.ts";
-import type { RoleBinding, Service, ServiceAccount } from "../kube/objects.ts";
+import type { Deployment, RoleBinding, Service, ServiceAccount } from "../kube/objects.ts";
 import type { KubeObject } from "../kube/resource.ts";
+import { DISPATCHER_SELECTOR } from "./resources/plan.ts";
 
 /**
  * Tells ours from foreign among objects that have our fixed names. Ours are also those that the Go implementation left: its Deployments are
@@ -11,10 +14,36 @@ import type { KubeObject } from "../kube/resource.ts";
 const GO_OWNER = "jetstream-ch-controller";
 
 /** Tells whether a dispatcher's object is ours to change. */
-export function isDispatchersObject({ metadata }: KubeObject): boolean {
+export function isDispatchersObject(object: KubeObject): boolean {
+  const { metadata } = object;
   if (metadata?.labels?.[CHANNEL_LABEL.key] === CHANNEL_LABEL.value) return true;
+  return isGos(object);
+}
+
+function isGos({ metadata }: KubeObject): boolean {
   const owners = metadata?.ownerReferences ?? [];
   return owners.some(({ kind, name }) => kind === "ClusterRole" && name === GO_OWNER);
+}
+
+/** Marks an object of a namespace's own dispatcher as kept by the installation of a system namespace. */
+export function ofInstallation<T extends KubeObject>(object: T, systemNamespace: string): T {
+  const annotations = {
+    ...object.metadata?.annotations,
+    [INSTALLATION_ANNOTATION]: systemNamespace,
+  };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+/** Tells whether an object of a namespace's own dispatcher is this installation's to delete: one in another system namespace may be there too. */
+export function isOfInstallation(systemNamespace: string): (object: KubeObject) => boolean {
+  return (object) =>
+    object.metadata?.annotations?.[INSTALLATION_ANNOTATION] === systemNamespace || isGos(object);
+}
+
+/** Tells whether a Deployment is ours: with other labels selected, which cannot be changed, it can only be made anew, and that is not ours to do. */
+export function isDispatchersDeployment(deployment: Deployment): boolean {
+  const { matchLabels } = deployment.spec?.selector ?? {};
+  return isDispatchersObject(deployment) && isDeepStrictEqual(matchLabels, DISPATCHER_SELECTOR);
 }
 
 /** Tells whether an account is ours: the Go implementation's is bare. */

@@ -13,7 +13,13 @@ import { type ConfigMap, RESOURCES } from "../kube/objects.ts";
 import { Reflector, withoutManagedFields } from "../kube/reflector.ts";
 import type { KubeObject, Resource } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { CHANNELS, EVENT_POLICIES, SUBSCRIPTIONS, type Subscription } from "./kinds.ts";
+import {
+  CHANNELS,
+  EVENT_POLICIES,
+  SUBSCRIPTIONS,
+  type Subscription,
+  type WebhookConfiguration,
+} from "./kinds.ts";
 import { LazyReflectors } from "./lazy-reflectors.ts";
 
 /** Is all reflectors; those of `optional` may never sync, since Knative need not be there. */
@@ -52,6 +58,16 @@ export function createWorld(deps: {
     bindings: reflect(RESOURCES.roleBindings, named(DISPATCHER_NAME)),
     leaseBindings: reflect(RESOURCES.roleBindings, named(DISPATCHER_LEASES_ROLE)),
     knativeConfigs: reflect(RESOURCES.configMaps, named(DISPATCHER_KNATIVE_CONFIG)),
+    validatingWebhooks: reflect<WebhookConfiguration>(
+      RESOURCES.validatingWebhookConfigurations,
+      {},
+      onlyNames,
+    ),
+    mutatingWebhooks: reflect<WebhookConfiguration>(
+      RESOURCES.mutatingWebhookConfigurations,
+      {},
+      onlyNames,
+    ),
   };
   const optional = {
     subscriptions: reflect(SUBSCRIPTIONS, {}, onlyChannel),
@@ -80,10 +96,10 @@ export function createWorld(deps: {
     async hasSynced() {
       await Promise.all(Object.values(required).map((reflector) => reflector.hasSynced()));
     },
-    /** Says which watches are down, and why; undefined when none is. */
-    failure(): string | undefined {
-      const failures = Object.values(required).flatMap((reflector) => reflector.failure() ?? []);
-      return failures[0]?.message;
+    /** Says why a watch has been down for so long; undefined when none has. */
+    failure(downMs = 0): string | undefined {
+      const down = Object.values(required).filter((reflector) => reflector.downForMs() > downMs);
+      return down.flatMap((reflector) => reflector.failure() ?? [])[0]?.message;
     },
     async stop() {
       await Promise.all(fixed().map((reflector) => reflector.stop()));
@@ -96,7 +112,21 @@ function onlyChannel({ metadata, spec }: Subscription): Subscription {
   const { name = "", namespace = "", uid = "", resourceVersion = "" } = metadata ?? {};
   return {
     metadata: { name, namespace, uid, resourceVersion },
-    spec: { channel: { name: spec?.channel?.name ?? "" } },
+    spec: {
+      channel: {
+        name: spec?.channel?.name ?? "",
+        namespace: spec?.channel?.namespace || namespace,
+      },
+    },
+  };
+}
+
+/** Of other webhooks nothing but the name is looked at; their certificates are long. */
+function onlyNames({ metadata, webhooks = [] }: WebhookConfiguration): WebhookConfiguration {
+  const { name = "", uid = "", resourceVersion = "" } = metadata ?? {};
+  return {
+    metadata: { name, uid, resourceVersion },
+    webhooks: webhooks.map((webhook) => ({ name: webhook.name })),
   };
 }
 

@@ -6,7 +6,8 @@
  */
 import type { ApiAccess } from "./access.ts";
 import type { RequestOptions } from "./attempts.ts";
-import { isGone } from "./kube-error.ts";
+import { fence } from "./fence.ts";
+import { isGone, KubeError } from "./kube-error.ts";
 import {
   apiVersionOf,
   type KubeObject,
@@ -81,8 +82,13 @@ export class KubeClient {
   readonly #transport: Transport;
 
   /** `userAgent` tells the server who asks; its audit log has it. */
-  constructor(deps: { access: ApiAccess; userAgent: string }) {
-    this.#transport = createTransport(deps);
+  constructor(deps: { access: ApiAccess; userAgent: string } | { transport: Transport }) {
+    this.#transport = "transport" in deps ? deps.transport : createTransport(deps);
+  }
+
+  /** Gives a client over the same connections that writes only while it may, and otherwise fails before anything is sent. */
+  fenced(mayWrite: () => boolean): KubeClient {
+    return new KubeClient({ transport: fence(this.#transport, mayWrite) });
   }
 
   /** Breaks off everything that is under way. */
@@ -189,15 +195,22 @@ export class KubeClient {
     return this.#write(resource, name, { ...rest, verb: "patch", contentType, body });
   }
 
-  /** Changes an object step by step (RFC 6902). */
-  jsonPatch<T extends KubeObject>(
+  /** Changes an object step by step (RFC 6902); a KubeError that `isConflict` when a `test` step did not hold. */
+  async jsonPatch<T extends KubeObject>(
     resource: Resource<T>,
     name: ObjectName,
     options: WriteOptions & { patch: readonly JsonPatchStep[] },
   ): Promise<T> {
     const { patch: body, ...rest } = options;
     const contentType = "application/json-patch+json";
-    return this.#write(resource, name, { ...rest, verb: "patch", contentType, body });
+    try {
+      return await this.#write(resource, name, { ...rest, verb: "patch", contentType, body });
+    } catch (cause) {
+      const isTested = body.some(({ op }) => op === "test");
+      // The API server says the same of a patch that it cannot make sense of.
+      if (!(isTested && cause instanceof KubeError && cause.code === 422)) throw cause;
+      throw new KubeError(cause.message, { code: 409, reason: "Conflict", cause });
+    }
   }
 
   /** Deletes an object; a KubeError that `isNotFound` when there is none, `isConflict` when it is another one. */

@@ -1,7 +1,7 @@
 /*
  * Brings what is into line with what should be, key by key:
  *
- *   1. reflectors tell of changes; each change is mapped to the keys that it concerns
+ *   1. whoever sees a change adds the keys that it concerns
  *   2. a work queue holds the keys: once each, never two runs of one key at a time
  *   3. `reconcile` looks at the key's objects and does what is missing
  *   4. what came of it decides when the key comes again
@@ -12,14 +12,11 @@
  *   throws a conflict         with back-off: somebody else wrote meanwhile, which is no failure
  *   throws anything else      with back-off
  *
- * Errors of reconcile are logged here, and only here. Starts no work before `start`, which whoever
- * holds the lease calls.
+ * Errors of reconcile are logged here, and only here.
  */
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { isConflict } from "./kube-error.ts";
-import type { Reflector } from "./reflector.ts";
-import type { KubeObject } from "./resource.ts";
 import { createWorkQueue, type WorkResult } from "./work-queue.ts";
 
 /** Is the failure of a reconcile that trying again cannot mend: a person has to change something. */
@@ -34,15 +31,8 @@ export type Reconcile = (key: string, signal: AbortSignal) => Promise<{ requeueA
 export type Outcome = "done" | "requeued" | "conflict" | "failed" | "terminal";
 
 export interface ControlLoop {
-  /** Has every change of a reflector's objects reconcile the keys that are named for the state before and after. */
-  watch<T extends KubeObject>(
-    reflector: Pick<Reflector<T>, "hasSynced" | "onChange">,
-    keysFor: (object: T) => Iterable<string>,
-  ): void;
   /** Asks for a reconcile of a key. */
   add(key: string, afterMs?: number): void;
-  /** Waits until all reflectors have synced, and begins with every key that their objects name. */
-  start(): Promise<void>;
   /** Starts nothing more, and ends what is running. */
   stop(): Promise<void>;
 }
@@ -58,8 +48,6 @@ export function controlLoop(deps: {
 }): ControlLoop {
   const { name, concurrency, reconcile, log, onOutcome } = deps;
   const stopping = new AbortController();
-  const begin: (() => void)[] = [];
-  const synced: (() => Promise<void>)[] = [];
 
   const work = async (key: string): Promise<WorkResult> => {
     const began = performance.now();
@@ -91,22 +79,7 @@ export function controlLoop(deps: {
   const queue = createWorkQueue({ concurrency, work });
 
   return {
-    watch(reflector, keysFor) {
-      synced.push(() => reflector.hasSynced());
-      begin.push(() =>
-        reflector.onChange((before, after) => {
-          const changed = [before, after].filter((object) => object !== undefined);
-          for (const key of new Set(changed.flatMap((object) => [...keysFor(object)]))) {
-            queue.add(key);
-          }
-        }),
-      );
-    },
     add: (key, afterMs) => queue.add(key, afterMs),
-    async start() {
-      await Promise.all(synced.map((hasSynced) => hasSynced()));
-      for (const subscribe of begin) subscribe();
-    },
     async stop() {
       stopping.abort();
       await queue.stop();

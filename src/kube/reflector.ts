@@ -15,7 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { KubeClient, Selection } from "./client.ts";
-import { KubeError } from "./kube-error.ts";
+import { isForbidden, isNotFound, KubeError } from "./kube-error.ts";
 import { type KubeObject, type Resource, words } from "./resource.ts";
 import { type ChangeHandler, type Store, WatchedStore } from "./store.ts";
 
@@ -34,6 +34,8 @@ export interface ReflectorOptions<T extends KubeObject> {
 const SILENT_MS = 85_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
+/** Until somebody installs the type, or allows to read it. */
+const LONGEST_REFUSED_PAUSE_MS = 60_000;
 /** Not all watches end at the same time. */
 const SHORTEST_WATCH_SECONDS = 300;
 /** A watch that ends sooner is not counted as one that worked. */
@@ -49,6 +51,9 @@ export class Reflector<T extends KubeObject> {
   readonly #stopping = new AbortController();
   readonly #whenSynced: Promise<void>;
   #synced: () => void = () => undefined;
+  readonly #whenTried: Promise<void>;
+  #tried: () => void = () => undefined;
+  #knowledge: "nothing" | "objects" | "no such API" = "nothing";
   #running: Promise<void> | undefined;
   #resourceVersion: string | undefined;
   #failure: KubeError | undefined;
@@ -68,6 +73,9 @@ export class Reflector<T extends KubeObject> {
     this.#whenSynced = new Promise((resolve) => {
       this.#synced = resolve;
     });
+    this.#whenTried = new Promise((resolve) => {
+      this.#tried = resolve;
+    });
   }
 
   /** Begins; handlers may be added before and after. */
@@ -83,6 +91,16 @@ export class Reflector<T extends KubeObject> {
   /** Resolves when the first list is in the store and its handlers were called; not at all after a stop. */
   hasSynced(): Promise<void> {
     return this.#whenSynced;
+  }
+
+  /** Resolves when the first list was answered or has failed; not at all after a stop. */
+  hasTried(): Promise<void> {
+    return this.#whenTried;
+  }
+
+  /** Tells what an object that is not in the store means: nothing is known yet, there is none, or there cannot be any. */
+  knowledge(): "nothing" | "objects" | "no such API" {
+    return this.#knowledge;
   }
 
   /** For how long the watch has been down, in milliseconds; 0 while it runs. */
@@ -124,7 +142,9 @@ export class Reflector<T extends KubeObject> {
     const list = await client.list(resource, { ...selection, transform }, options);
     this.#store.replace(list.items);
     this.#resourceVersion = list.resourceVersion;
+    this.#knowledge = "objects";
     this.#synced();
+    this.#tried();
     this.#log.debug({ objects: this.#store.size }, "listed");
   }
 
@@ -178,6 +198,10 @@ export class Reflector<T extends KubeObject> {
         ? error
         : new KubeError(errorMessage(error), { reason: "Unexpected", cause: error });
     if (this.#silentSince !== undefined) this.#downSince = this.#silentSince;
+    // A watch is only begun where a list was answered, so it is the type that is not there.
+    if (isNotFound(failure)) this.#knowledge = "no such API";
+    else if (this.#knowledge === "no such API") this.#knowledge = "nothing";
+    this.#tried();
     if (!keepsPlace(failure)) this.#resourceVersion = undefined;
     const isNews = this.#failure?.reason !== failure.reason;
     // After a restart of the server it is what happens, and the list mends it.
@@ -191,10 +215,16 @@ export class Reflector<T extends KubeObject> {
   async #pause(): Promise<void> {
     const { signal } = this.#stopping;
     const backOff = FIRST_PAUSE_MS * 2 ** Math.min(Math.max(this.#failures - 1, 0), 10);
-    const pauseMs = Math.min(backOff, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2);
+    const longestMs = isRefused(this.#failure) ? LONGEST_REFUSED_PAUSE_MS : LONGEST_PAUSE_MS;
+    const pauseMs = Math.min(backOff, longestMs) * (0.5 + Math.random() / 2);
     // It rejects only because of the stop, which the loop sees by itself.
     await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Tells whether it takes a person to mend it. */
+function isRefused(failure: KubeError | undefined): boolean {
+  return isNotFound(failure) || isForbidden(failure);
 }
 
 /** Tells whether the watch can go on where it was: the server is away, overloaded, or does not let us in. */
@@ -203,9 +233,13 @@ function keepsPlace({ code, reason }: KubeError): boolean {
   return [401, 403, 429, 502, 503].includes(code);
 }
 
-/** Drops what the API server notes about field managers, which is often half of an object. */
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** Drops what the API server and kubectl note about who wrote what, which is often more than half of an object. */
 export function withoutManagedFields<T extends KubeObject>(object: T): T {
-  if (object.metadata?.managedFields === undefined) return object;
-  const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
+  const { managedFields, annotations, ...metadata } = object.metadata ?? {};
+  if (managedFields === undefined && annotations?.[LAST_APPLIED] === undefined) return object;
+  if (annotations === undefined) return { ...object, metadata };
+  const { [LAST_APPLIED]: _, ...others } = annotations;
+  return { ...object, metadata: { ...metadata, annotations: others } };
 }

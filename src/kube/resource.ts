@@ -67,15 +67,13 @@ export function pathOf(
   at: { namespace?: string | undefined; name?: string },
   subresource?: string,
 ): string {
-  const root = resource.group === "" ? "/api" : `/apis/${resource.group}`;
-  const parts = [root, resource.version];
-  if (resource.namespaced && at.namespace !== undefined) {
-    parts.push("namespaces", encodeURIComponent(at.namespace));
-  }
+  const parts = resource.group === "" ? ["api"] : ["apis", resource.group];
+  parts.push(resource.version);
+  if (resource.namespaced && at.namespace !== undefined) parts.push("namespaces", at.namespace);
   parts.push(resource.plural);
-  if (at.name !== undefined) parts.push(encodeURIComponent(at.name));
+  if (at.name !== undefined) parts.push(at.name);
   if (subresource !== undefined) parts.push(subresource);
-  return parts.join("/");
+  return parts.map((part) => `/${encodeURIComponent(part)}`).join("");
 }
 
 /** Gives a type and perhaps an object in words: `configmaps ns/name`. */

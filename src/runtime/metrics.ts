@@ -154,9 +154,6 @@ function accountMetrics(registers: Registry[]) {
   };
 }
 
-/** Every metric of the controller. */
-type ControllerMetrics = ReturnType<typeof createControllerMetrics>;
-
 /** Makes the registry and the controller's metrics; `loop` is `channel` or `dispatcher`. */
 export function createControllerMetrics() {
   const registry = new Registry();

@@ -8,7 +8,13 @@ import {
   secretFolderFor,
 } from "../../api/cluster-names.ts";
 import type { Deployment } from "../../kube/objects.ts";
-import { DISPATCHER_SELECTOR, type DispatcherPlan, dispatcherMetadata } from "./plan.ts";
+import type { NatsSource } from "../dispatcher-plan.ts";
+import {
+  DISPATCHER_HTTP_PORT,
+  DISPATCHER_SELECTOR,
+  type DispatcherPlan,
+  dispatcherMetadata,
+} from "./plan.ts";
 
 type PodTemplate = NonNullable<Deployment["spec"]>["template"];
 type PodSpec = NonNullable<PodTemplate["spec"]>;
@@ -20,7 +26,6 @@ type Variable = NonNullable<Container["env"]>[number];
 /** Changes when running Pods cannot take a new configuration as they are, so that new ones are made. */
 const CONFIG_HASH_ANNOTATION = "nats.messaging.knative.dev/config-hash";
 
-const HTTP_PORT = 8080;
 const ADMIN_PORT = 9090;
 // Enough to be scheduled where there is room; no limits, since the memory that it may use is in its configuration.
 const DEFAULT_RESOURCES = { requests: { cpu: "100m", memory: "192Mi" } };
@@ -87,7 +92,7 @@ function containerOf(plan: DispatcherPlan, volumeMounts: VolumeMount[]): Contain
     image: plan.image,
     env: variablesOf(plan),
     ports: [
-      { name: "http", containerPort: HTTP_PORT, protocol: "TCP" },
+      { name: "http", containerPort: DISPATCHER_HTTP_PORT, protocol: "TCP" },
       { name: "admin", containerPort: ADMIN_PORT, protocol: "TCP" },
     ],
     readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 2 },
@@ -120,7 +125,7 @@ function variablesOf(plan: DispatcherPlan): Variable[] {
     fromField("POD_NAME", "metadata.name"),
     fromField("POD_NAMESPACE", "metadata.namespace"),
     ...(plan.isNamespaced ? [fromField("NAMESPACE", "metadata.namespace")] : []),
-    { name: "HTTP_PORT", value: String(HTTP_PORT) },
+    { name: "HTTP_PORT", value: String(DISPATCHER_HTTP_PORT) },
     { name: "ADMIN_PORT", value: String(ADMIN_PORT) },
     { name: "LOG_LEVEL", value: plan.logLevel },
   ];
@@ -129,11 +134,11 @@ function variablesOf(plan: DispatcherPlan): Variable[] {
 }
 
 function volumesOf(plan: DispatcherPlan): { volumes: Volume[]; mounts: VolumeMount[] } {
-  const { namespace, settings, secrets, configMaps } = plan;
+  const { namespace, natsSource, secrets, configMaps } = plan;
   const below = (folder: string) => `${DISPATCHER_PATHS.secrets}/${folder}`;
   const all: { volume: Volume; mountPath: string }[] = [
     {
-      volume: { name: "config", configMap: { name: settings.configName } },
+      volume: { name: "config", configMap: { name: natsSource.name, ...itemsOf(natsSource) } },
       mountPath: DISPATCHER_PATHS.natsConfig,
     },
     {
@@ -154,6 +159,11 @@ function volumesOf(plan: DispatcherPlan): { volumes: Volume[]; mounts: VolumeMou
     volumes: all.map(({ volume }) => volume),
     mounts: all.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })),
   };
+}
+
+/** Has the file called as in our own ConfigMap. */
+function itemsOf({ key }: NatsSource): Pick<NonNullable<Volume["configMap"]>, "items"> {
+  return key === NATS_CONFIG.key ? {} : { items: [{ key, path: NATS_CONFIG.key }] };
 }
 
 /** Names a volume: an object's name may be longer than a volume's, and have dots. */

@@ -1,6 +1,11 @@
 import { DISPATCHER_NAME } from "../../api/cluster-names.ts";
 import type { Service } from "../../kube/objects.ts";
-import { DISPATCHER_SELECTOR, type DispatcherPlan, dispatcherMetadata } from "./plan.ts";
+import {
+  DISPATCHER_HTTP_PORT,
+  DISPATCHER_SELECTOR,
+  type DispatcherPlan,
+  dispatcherMetadata,
+} from "./plan.ts";
 
 /** Makes the Service of a dispatcher, to which the addresses of its channels lead. */
 export function dispatcherService(plan: Pick<DispatcherPlan, "namespace" | "owner">): Service {
@@ -11,7 +16,8 @@ export function dispatcherService(plan: Pick<DispatcherPlan, "namespace" | "owne
     spec: {
       type: "ClusterIP",
       selector: DISPATCHER_SELECTOR,
-      ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: "http" }],
+      // The number: Pods of the Go implementation, which serve on until ours are ready, have no name for it.
+      ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: DISPATCHER_HTTP_PORT }],
     },
   };
 }

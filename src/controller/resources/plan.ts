@@ -2,6 +2,7 @@ import { FIELD_MANAGERS, MANAGED_BY_LABEL } from "../../api/cluster-names.ts";
 import type { DispatcherSettings } from "../../api/dispatcher-defaults.ts";
 import { CHANNEL_LABEL, ROLE_LABEL } from "../../api/names.ts";
 import type { OwnerReference } from "../../kube/metadata.ts";
+import type { NatsSource } from "../dispatcher-plan.ts";
 
 /** Is all that one dispatcher's objects are made of. */
 export interface DispatcherPlan {
@@ -15,6 +16,8 @@ export interface DispatcherPlan {
   clusterDomain: string;
   logLevel: string;
   settings: DispatcherSettings;
+  /** Is where its NATS configuration is. */
+  natsSource: NatsSource;
   /** Changes with what of the NATS configuration needs new Pods. */
   natsConfigHash: string;
   gracePeriodSeconds: number;
@@ -30,6 +33,9 @@ export const DISPATCHER_SELECTOR = {
   [CHANNEL_LABEL.key]: CHANNEL_LABEL.value,
   [ROLE_LABEL]: "dispatcher",
 };
+
+/** Is where a dispatcher's Pods take events. */
+export const DISPATCHER_HTTP_PORT = 8080;
 
 /** Gives the labels of everything that belongs to a dispatcher. */
 export function dispatcherLabels(): Record<string, string> {

@@ -4,10 +4,8 @@
  *
  * The dispatcher's part of a status is written here as it would, by its field manager.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { loadAll } from "js-yaml";
 import { inject } from "vitest";
 import { FIELD_MANAGERS } from "../../../src/api/cluster-names.ts";
 import { API_VERSION, KIND } from "../../../src/api/names.ts";
@@ -20,8 +18,10 @@ import { EventRecorder } from "../../../src/kube/event-recorder.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
 import { kubeconfigFor, makeNamespace } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
+import { knativeObjects, openType } from "../../support/knative.ts";
 import { createKubeClient, type KubeClient, type KubeObject } from "../../support/kube-client.ts";
 import type { ObjectRef } from "../../support/kube-paths.ts";
+import { manifests, refOf } from "../../support/manifests.ts";
 import { type ProcessKubelet, startProcessKubelet } from "../../support/process-kubelet.ts";
 
 export const SYSTEM = "knative-eventing";
@@ -33,17 +33,8 @@ export const within = 30_000;
 /** Are the waits of a controller under test. */
 export const SHORT_WAITS = { collectMs: 1_000, betweenChecksMs: 1_000, leaveBehindMs: 1_000 };
 
-const CONFIG = join(import.meta.dirname, "../../../config");
 const CONTROLLER_PROGRAM = join(import.meta.dirname, "../../../src/controller/main.ts");
 const TINY_PROGRAM = join(import.meta.dirname, "../tiny-program/main.ts");
-
-/** Gives the objects of config/ whose files begin as said. */
-export function manifests(...beginnings: string[]): KubeObject[] {
-  const files = readdirSync(CONFIG).filter(
-    (file) => file.endsWith(".yaml") && beginnings.some((beginning) => file.startsWith(beginning)),
-  );
-  return files.flatMap((file) => loadAll(readFileSync(join(CONFIG, file), "utf8"))) as KubeObject[];
-}
 
 /** Holds what a test uses. */
 export class ControlWorld {
@@ -188,10 +179,6 @@ export function channelRef(namespace: string, name: string): ObjectRef {
   return { apiVersion: API_VERSION, kind: KIND, namespace, name };
 }
 
-export function refOf({ apiVersion, kind, metadata }: KubeObject): ObjectRef {
-  return { apiVersion, kind, namespace: metadata.namespace, name: metadata.name };
-}
-
 /** Writes a file of dispatchers' defaults that goes with the control plane, and gives its path. */
 export async function writeDefaults(name: string, text: string): Promise<string> {
   const path = join(inject("cluster").folder, name);
@@ -230,17 +217,8 @@ async function established(client: KubeClient, crd: KubeObject): Promise<void> {
   });
 }
 
-/** Gives what the controller meets of Knative: its types, and its role for whatever has an address. */
+/** Gives what of Knative the controller meets, and types of sinks: those that Knative knows how to address, and one that it does not. */
 function knative(): KubeObject[] {
-  const role = {
-    apiVersion: "rbac.authorization.k8s.io/v1",
-    kind: "ClusterRole",
-    metadata: { name: "addressable-resolver" },
-    aggregationRule: {
-      clusterRoleSelectors: [{ matchLabels: { "duck.knative.dev/addressable": "true" } }],
-    },
-    rules: [],
-  };
   const sinks = {
     apiVersion: "rbac.authorization.k8s.io/v1",
     kind: "ClusterRole",
@@ -248,29 +226,9 @@ function knative(): KubeObject[] {
     rules: [{ apiGroups: ["example.dev"], resources: ["sinks"], verbs: ["get", "list", "watch"] }],
   };
   return [
-    role,
+    ...knativeObjects(),
     sinks,
-    crd("messaging.knative.dev", "v1", "Subscription"),
-    crd("eventing.knative.dev", "v1alpha1", "EventPolicy"),
-    crd("example.dev", "v1", "Sink"),
-    crd("secret.example.dev", "v1", "Hidden"),
+    openType("example.dev", "v1", "Sink"),
+    openType("secret.example.dev", "v1", "Hidden"),
   ];
-}
-
-function crd(group: string, version: string, kind: string): KubeObject {
-  const singular = kind.toLowerCase();
-  const plural = singular.endsWith("y") ? `${singular.slice(0, -1)}ies` : `${singular}s`;
-  const open = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const openAPIV3Schema = { type: "object", properties: { spec: open, status: open } };
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      scope: "Namespaced",
-      names: { kind, plural, singular },
-      versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema } }],
-    },
-  };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { CHANNEL_LABEL } from "../../../src/api/names.ts";
 import type { Deployment } from "../../../src/kube/objects.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
@@ -157,9 +158,12 @@ it("runs as the oldest channel's deploymentSpecTemplate says, and tells the othe
   });
 });
 
-it("leaves a foreign Deployment with the dispatcher's name alone, and names it until it is gone", async () => {
+it.each([
+  ["with the dispatcher's name", { app: "theirs" }],
+  // What selects other Pods than ours cannot be changed to select them.
+  ["that selects by fewer labels than ours", { [CHANNEL_LABEL.key]: CHANNEL_LABEL.value }],
+])("leaves a foreign Deployment %s alone, and names it until it is gone", async (_, labels) => {
   await configure();
-  const labels = { app: "theirs" };
   const template = {
     metadata: { labels },
     spec: { containers: [{ name: "a", image: "theirs:1" }] },
@@ -167,7 +171,7 @@ it("leaves a foreign Deployment with the dispatcher's name alone, and names it u
   const spec = { replicas: 0, selector: { matchLabels: labels }, template };
   await world.client.create({
     ...{ apiVersion: "apps/v1", kind: "Deployment", spec },
-    metadata: { namespace, name: DISPATCHER },
+    metadata: { namespace, name: DISPATCHER, labels },
   });
   await world.createChannel(namespace, "orders", { metadata: SCOPED });
   const foreign = { status: "False", reason: "ForeignObject" };

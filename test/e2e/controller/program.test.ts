@@ -5,10 +5,10 @@ import type { Deployment, HorizontalPodAutoscaler, Lease } from "../../../src/ku
 import { type RunningChild, startChild } from "../../support/child-process.ts";
 import { kubeconfigFor } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
+import { manifests } from "../../support/manifests.ts";
 import {
   type ControlWorld,
   DISPATCHER_IMAGE,
-  manifests,
   SYSTEM,
   startControlWorld,
   within,

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import { eventually } from "../../support/eventually.ts";
 import { createKubeClient, type KubeClient } from "../../support/kube-client.ts";
-import { manifests, SYSTEM, within } from "./control-world.ts";
+import { manifests } from "../../support/manifests.ts";
+import { SYSTEM, within } from "./control-world.ts";
 
 const CHANNELS = "messaging.knative.dev/natsjetstreamchannels";
 const CONTROLLER = `system:serviceaccount:${SYSTEM}:jetstream-ch-controller`;
 const DISPATCHER = `system:serviceaccount:${SYSTEM}:jetstream-ch-dispatcher`;
 const RBAC = "rbac.authorization.k8s.io";
+const ADMISSION = "admissionregistration.k8s.io";
 const OURS = "jetstream-ch-dispatcher";
 
 let client: KubeClient;
@@ -82,6 +84,9 @@ it.each<[string, string, string, { name?: string; namespace?: string }, boolean]
   [CONTROLLER, "create", `${RBAC}/roles`, { name: "a" }, false],
   [CONTROLLER, "create", `${RBAC}/rolebindings`, { name: "theirs" }, false],
   [CONTROLLER, "list", "/pods", {}, false],
+  [CONTROLLER, "watch", `${ADMISSION}/validatingwebhookconfigurations`, {}, true],
+  [CONTROLLER, "watch", `${ADMISSION}/mutatingwebhookconfigurations`, {}, true],
+  [CONTROLLER, "delete", `${ADMISSION}/validatingwebhookconfigurations`, { name: "a" }, false],
   [CONTROLLER, "create", "coordination.k8s.io/leases", { namespace: SYSTEM }, true],
   [CONTROLLER, "create", "coordination.k8s.io/leases", {}, false],
   [CONTROLLER, "delete", "/namespaces", { name: "shop" }, false],

@@ -34,6 +34,12 @@ describe("a dispatcher", () => {
       { status: "Unknown", reason: "DispatcherNotFound" },
     ],
     [
+      "a Deployment that is being deleted",
+      { deployment: { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } } },
+      0,
+      { status: "Unknown", reason: "DispatcherDeploymentLeaving" },
+    ],
+    [
       "no available Pod",
       { deployment: available("False", "minimum") },
       0,

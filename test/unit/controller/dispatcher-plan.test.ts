@@ -3,7 +3,7 @@ import { channelSecrets, natsPlan } from "../../../src/controller/dispatcher-pla
 import type { Channel } from "../../../src/controller/kinds.ts";
 
 describe("a NATS configuration", () => {
-  const where = { namespace: "n", configName: "c" };
+  const where = { namespace: "n", name: "c", key: "eventing-jetstream" };
   const plan = (text: string) => natsPlan({ data: { "eventing-jetstream": text } }, where);
 
   it("names what has to be mounted", () => {
@@ -40,6 +40,20 @@ dispatch: { gracePeriod: PT1M30.5S }`;
   ])("%j is %s", (configMap, reason, words) => {
     const message = expect.stringContaining(words);
     expect(natsPlan(configMap, where)).toEqual({ ok: false, reason, message });
+  });
+
+  it("of the Go implementation is understood, and has to name a server", () => {
+    const gos = { namespace: "n", name: "config-nats", key: "eventing-nats" };
+    const auth = "auth: { credentialFile: { secret: { name: creds } } }";
+    const plan = (text: string) => natsPlan({ data: { "eventing-nats": text } }, gos);
+    expect(plan(`url: nats://a\n${auth}`)).toMatchObject({
+      ok: true,
+      plan: { secrets: ["creds"] },
+    });
+    expect(plan(auth)).toMatchObject({
+      ok: false,
+      message: expect.stringContaining("url: a NATS"),
+    });
   });
 
   it("is completed by the Secrets of channels, those with faults left out", () => {

@@ -53,6 +53,29 @@ describe("a channel is closed", () => {
     expect(refusal?.reason).toBe(expected ? "EventPolicyNotSupported" : undefined);
   });
 
+  it.each([
+    ["open", { status: "True" }, undefined],
+    [
+      "closed",
+      { status: "False", reason: "EventPolicyNotSupported", message: "m" },
+      { status: "False", reason: "EventPolicyNotSupported", message: "m" },
+    ],
+    ["new", undefined, { status: "Unknown", reason: "PoliciesUnknown" }],
+    [
+      "without an address",
+      { status: "False", reason: "NoAddress" },
+      { status: "Unknown", reason: "PoliciesUnknown" },
+    ],
+  ])("while EventPolicies cannot be read as before, if it was %s", (_, addressable, expected) => {
+    const conditions = addressable && [
+      { type: "Addressable", lastTransitionTime: "", ...addressable },
+    ];
+    const before = { ...channel, status: conditions === undefined ? {} : { conditions } };
+    const refusal = refusalFor(before as Channel, { features: undefined, policies: undefined });
+    if (expected === undefined) expect(refusal).toBeUndefined();
+    else expect(refusal).toMatchObject(expected);
+  });
+
   it("not by an EventPolicy of another namespace", () => {
     const policies = [policy(undefined, "other")];
     expect(refusalFor(channel, { features: undefined, policies })).toBeUndefined();

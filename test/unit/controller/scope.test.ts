@@ -13,6 +13,8 @@ describe("a scope", () => {
   it.each([
     [undefined, "cluster", "system"],
     ["cluster", "cluster", "system"],
+    // The dispatcher and the admission policy read it as exactly.
+    ["Namespace", "cluster", "system"],
     ["namespace", "namespace/orders", "orders"],
   ])("of a channel annotated with %s is %s", (annotation, key, namespace) => {
     expect(scopeKeyOf(channel(annotation))).toBe(key);

@@ -18,6 +18,14 @@ describe("a dead-letter sink", () => {
     [{}, "spec.delivery.deadLetterSink.uri: an absolute http or https URL is required, or a ref"],
     [{ uri: "/path" }, "spec.delivery.deadLetterSink.uri: an absolute http or https URL expected"],
     [{ ref: { kind: "Service", name: "a" } }, "ref: apiVersion, kind and name are required"],
+    [
+      { ref: { apiVersion: "v1", kind: "../../configmaps?x=", name: "a" } },
+      "ref.kind: letters and digits, the first one a letter, expected",
+    ],
+    [
+      { ref: { apiVersion: "v1/../x", kind: "Service", name: "a" } },
+      'ref.apiVersion: a version like "v1", or a group and a version like',
+    ],
     ["sink", "spec.delivery.deadLetterSink: an object expected"],
   ])("%j cannot be resolved", (value, words) => {
     const message = expect.stringContaining(words);

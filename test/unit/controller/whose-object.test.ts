@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { DISPATCHER_SELECTOR } from "../../../src/controller/resources/plan.ts";
 import { dispatcherRoleBinding } from "../../../src/controller/resources/role-binding.ts";
 import {
   describeForeign,
   isChannelsService,
   isDispatchersAccount,
   isDispatchersBinding,
+  isDispatchersDeployment,
   isDispatchersObject,
+  isOfInstallation,
+  ofInstallation,
 } from "../../../src/controller/whose-object.ts";
 
 describe("an object is ours", () => {
@@ -49,6 +53,29 @@ describe("an object is ours", () => {
       subjects: [{ kind: "ServiceAccount", name: account, namespace: "orders" }],
     };
     expect(isDispatchersBinding(desired)(found)).toBe(expected);
+  });
+
+  it.each([
+    ["our labels", DISPATCHER_SELECTOR, true],
+    ["fewer labels", labels, false],
+    ["other labels", { ...DISPATCHER_SELECTOR, app: "x" }, false],
+  ])("as a Deployment that selects %s", (_, matchLabels, expected) => {
+    const template = { spec: { containers: [] } };
+    const deployment = { metadata: { labels }, spec: { selector: { matchLabels }, template } };
+    expect(isDispatchersDeployment(deployment)).toBe(expected);
+  });
+
+  it.each([
+    [
+      "marked by this installation",
+      ofInstallation({ metadata: { labels } }, "ours").metadata,
+      true,
+    ],
+    ["marked by another one", ofInstallation({ metadata: { labels } }, "theirs").metadata, false],
+    ["not marked", { labels }, false],
+    ["the Go implementation's", { labels, ownerReferences: goOwner }, true],
+  ])("to delete with a namespace's dispatcher, when it is %s: %#", (_, metadata, expected) => {
+    expect(isOfInstallation("ours")({ ...(metadata && { metadata }) })).toBe(expected);
   });
 
   it("as the Service of a channel of that name, of any version and age", () => {

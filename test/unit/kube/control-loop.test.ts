@@ -6,8 +6,6 @@ import {
   TerminalError,
 } from "../../../src/kube/control-loop.ts";
 import { KubeError } from "../../../src/kube/kube-error.ts";
-import type { KubeObject } from "../../../src/kube/resource.ts";
-import type { ChangeHandler } from "../../../src/kube/store.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
 
 const log = createLogger({ name: "test", level: "silent" });
@@ -37,24 +35,6 @@ function loopOf(reconcile: Reconcile) {
   });
 }
 
-/** Is what a control loop needs of a reflector, told by hand. */
-function source() {
-  const handlers: ChangeHandler<KubeObject>[] = [];
-  let sync: () => void = () => undefined;
-  const synced = new Promise<void>((resolve) => {
-    sync = resolve;
-  });
-  return {
-    sync,
-    hasSynced: () => synced,
-    onChange: (handler: ChangeHandler<KubeObject>) => void handlers.push(handler),
-    tell: (before: KubeObject | undefined, after: KubeObject | undefined) => {
-      for (const handler of handlers) handler(before, after);
-    },
-  };
-}
-
-const named = (name: string): KubeObject => ({ metadata: { name } });
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe("what came of a reconcile", () => {
@@ -88,38 +68,6 @@ describe("what came of a reconcile", () => {
 });
 
 describe("a control loop", () => {
-  it("begins when all its sources have synced", async () => {
-    const [first, second] = [source(), source()];
-    const loop = loopOf(async () => ({}));
-    loop.watch(first, () => ["x"]);
-    loop.watch(second, () => ["y"]);
-    const started = loop.start();
-    first.sync();
-    await pass(0);
-    first.tell(undefined, named("a"));
-    await pass(0);
-    expect(reconciled).toEqual([]);
-    second.sync();
-    await started;
-    first.tell(undefined, named("a"));
-    second.tell(undefined, named("b"));
-    await pass(0);
-    expect(reconciled).toEqual(["x", "y"]);
-    await loop.stop();
-  });
-
-  it("reconciles the keys of the state before and after a change, each once", async () => {
-    const only = source();
-    const loop = loopOf(async () => ({}));
-    loop.watch(only, (object) => ["both", object.metadata?.name ?? ""]);
-    only.sync();
-    await loop.start();
-    only.tell(named("old"), named("new"));
-    await pass(0);
-    expect(reconciled).toEqual(["both", "old", "new"]);
-    await loop.stop();
-  });
-
   it("ends what is running when it stops, and waits for that", async () => {
     let ended = false;
     const loop = loopOf(

@@ -28,6 +28,12 @@ describe("a path", () => {
       "/apis/apps/v1/namespaces/ns/deployments/a/status",
     ],
     [RESOURCES.namespaces, { name: "../b" }, undefined, "/api/v1/namespaces/..%2Fb"],
+    [
+      { ...RESOURCES.deployments, group: "a/b", version: "v1?", plural: "../c?x=" },
+      {},
+      undefined,
+      "/apis/a%2Fb/v1%3F/..%2Fc%3Fx%3D",
+    ],
   ];
   it.each(rows)("of %o at %o (%s) is %s", (resource, at, subresource, path) => {
     expect(pathOf(resource, at, subresource)).toBe(path);

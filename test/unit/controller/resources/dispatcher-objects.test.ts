@@ -23,6 +23,7 @@ function planWith(
     clusterDomain: "cluster.local",
     logLevel: "info",
     settings: parseDispatcherDefaults({ clusterDefault }).clusterDefault,
+    natsSource: { name: "config-jetstream", key: "eventing-jetstream" },
     natsConfigHash: "0123",
     gracePeriodSeconds: 60,
     secrets: [],
@@ -117,6 +118,14 @@ describe("the Deployment", () => {
     expect(mounts?.map(({ name }) => name)).toEqual(volumes?.map(({ name }) => name));
   });
 
+  it("mounts the Go implementation's configuration under the name of ours", () => {
+    const natsSource = { name: "config-nats", key: "eventing-nats" };
+    expect(templateOf(planWith({}, { natsSource }))?.spec?.volumes?.[0]?.configMap).toEqual({
+      name: "config-nats",
+      items: [{ key: "eventing-nats", path: "eventing-jetstream" }],
+    });
+  });
+
   it("lets a given variable win over its own, and keeps each name once", () => {
     const env = containerOf(planWith({ env: [{ name: "LOG_LEVEL", value: "debug" }] }))?.env ?? [];
     expect(env.filter(({ name }) => name === "LOG_LEVEL")).toEqual([
@@ -156,7 +165,7 @@ it("makes a Service for its Pods", () => {
     spec: {
       type: "ClusterIP",
       selector: SELECTOR,
-      ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: "http" }],
+      ports: [{ name: "http", port: 80, protocol: "TCP", targetPort: 8080 }],
     },
   });
 });
