@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** Linux tells processor time in ticks of USER_HZ, which is 100 on every architecture that Node runs on. */
 const msPerTick = 10;
@@ -40,6 +40,16 @@ export async function measureUsage<Part extends string, Result>(
       others: totalMs === 0 ? 0 : Math.max(0, busyMs - ownMs) / totalMs,
     },
   };
+}
+
+/** Finds a program that this process has started, by its name. */
+export function childNamed(name: string): number {
+  const children = readdirSync("/proc/self/task").flatMap((thread) =>
+    readProc(`/proc/self/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
+  );
+  const found = children.find((pid) => readProc(`/proc/${pid}/comm`).trim() === name.slice(0, 15));
+  if (found === undefined) throw new Error(`${name} is not a program of this process`);
+  return found;
 }
 
 /** Reads the processor time that a process has used so far, in milliseconds. */

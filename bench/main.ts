@@ -2,16 +2,19 @@
  * The benchmark: what receiving and delivering an event cost the dispatcher, beside what the same costs in programs that
  * everybody could write. Prints how far it is to standard error and Markdown for docs/performance.md to standard output.
  *
- * In this order: command line, ingress, delivery, tables. With --profile: the dispatcher alone, and its dearest functions.
+ * In this order: command line, ingress, delivery, tables. With --profile: the dispatcher alone, and its dearest functions. With --only cluster:
+ * what channels cost in a cluster, instead.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { measureCluster } from "./cluster.ts";
+import { clusterTables } from "./cluster-report.ts";
 import { measureDelivery } from "./delivery.ts";
 import { Ends } from "./ends.ts";
 import type { Experiment as Found, Surroundings } from "./experiment.ts";
 import { measureIngress } from "./ingress.ts";
 import { loadAverage, machineSentence } from "./machine.ts";
-import { type BenchOptions, type Experiment, parseOptions } from "./options.ts";
+import { type BenchOptions, parseOptions } from "./options.ts";
 import { profilingEnv, summariseProfile } from "./profile.ts";
 import { measurementTable, peerSentence, ratioTable, selfTimeTable } from "./report.ts";
 
@@ -22,6 +25,9 @@ const titles = {
   delivery: "Delivery: a filled stream into a sink, 64 requests in flight, 250 bytes",
 };
 const listed = 15;
+
+/** Names what is compared with programs of others. */
+type Experiment = keyof typeof measures;
 
 const ends = new Ends();
 let interrupted = false;
@@ -47,7 +53,19 @@ try {
 async function run(options: BenchOptions): Promise<void> {
   const loadBefore = loadAverage();
   for (const experiment of options.experiments) {
-    await (options.profile ? profile : compare)(experiment, options, loadBefore);
+    if (experiment === "cluster") await showCluster(options, loadBefore);
+    else await (options.profile ? profile : compare)(experiment, options, loadBefore);
+  }
+}
+
+async function showCluster({ extent }: BenchOptions, loadBefore: number): Promise<void> {
+  try {
+    const figures = await measureCluster({ extent, ends, tell, dispatcherEnv: undefined });
+    console.log("### In a cluster: the operator on a local API server\n");
+    console.log(`${machineSentence(figures.natsServerVersion, loadBefore)}\n`);
+    console.log(`${clusterTables(figures)}\n`);
+  } finally {
+    await ends.run();
   }
 }
 
@@ -84,7 +102,6 @@ async function measure(
   { extent }: BenchOptions,
   dispatcherEnv: Record<string, string> | undefined,
 ): Promise<Found> {
-  const tell = (line: string) => process.stderr.write(`${line}\n`);
   tell(`${experiment}: starting`);
   const surroundings: Surroundings = { extent, ends, tell, dispatcherEnv };
   try {
@@ -92,4 +109,8 @@ async function measure(
   } finally {
     await ends.run();
   }
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
-/** Names what can be measured. */
-export type Experiment = "ingress" | "delivery";
+/** Names what can be measured; `cluster` only where it is asked for. */
+export type Experiment = "ingress" | "delivery" | "cluster";
 
 /** Says how much is measured; what comes first ends a slice, and the rounds. */
 export interface Extent {
@@ -16,6 +16,8 @@ export interface Extent {
   /** Delivery: events in the stream of each slice, and of the one that warms up. */
   streamEvents: number;
   warmUpEvents: number;
+  /** Cluster: new channels one by one, many at once, subscribers of one channel, and how long nothing happens. */
+  cluster: { singles: number; channels: number; subscribers: number; quietMs: number };
 }
 
 /** Is what the command line asks for. */
@@ -25,10 +27,12 @@ export interface BenchOptions {
   profile: boolean;
 }
 
-const usage = `npm run bench -- [--quick] [--only ingress|delivery] [--profile]
+const all: readonly Experiment[] = ["ingress", "delivery", "cluster"];
+
+const usage = `npm run bench -- [--quick] [--only ingress|delivery|cluster] [--profile]
 
   --quick    fewer and shorter rounds: under 45 seconds
-  --only     one of the two experiments
+  --only     one of the experiments; cluster, the operator on a local API server, is not part of the others
   --profile  compares nothing: profiles the dispatcher under the same loads, with the longest self times
 `;
 
@@ -40,6 +44,7 @@ const whole: Extent = {
   warmUpMs: 2_000,
   streamEvents: 20_000,
   warmUpEvents: 15_000,
+  cluster: { singles: 20, channels: 1_000, subscribers: 300, quietMs: 60_000 },
 };
 const quick: Extent = {
   rounds: 3,
@@ -49,20 +54,28 @@ const quick: Extent = {
   warmUpMs: 1_200,
   streamEvents: 8_000,
   warmUpEvents: 5_000,
+  cluster: { singles: 5, channels: 200, subscribers: 100, quietMs: 15_000 },
 };
 
 /** Reads the command line; throws a sentence and how it is called when it is not right. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const values = parseFlags(args);
-  const { only } = values;
-  if (only !== undefined && only !== "ingress" && only !== "delivery") {
-    throw new Error(`--only takes ingress or delivery, not ${JSON.stringify(only)}\n\n${usage}`);
+  const { only, profile } = values;
+  if (only !== undefined && !isExperiment(only)) {
+    throw new Error(`--only takes ${all.join(", ")}, not ${JSON.stringify(only)}\n\n${usage}`);
+  }
+  if (only === "cluster" && profile) {
+    throw new Error(`--profile is for ingress and delivery, not for cluster\n\n${usage}`);
   }
   return {
     experiments: only === undefined ? ["ingress", "delivery"] : [only],
     extent: values.quick ? quick : whole,
-    profile: values.profile,
+    profile,
   };
+}
+
+function isExperiment(name: string): name is Experiment {
+  return all.some((one) => one === name);
 }
 
 function parseFlags(args: readonly string[]): { quick: boolean; profile: boolean; only?: string } {

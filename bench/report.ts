@@ -80,7 +80,7 @@ export function selfTimeTable(title: string, times: readonly SelfTime[], events:
 }
 
 /** Writes a Markdown table; every column but the first is aligned to the right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = head.map((_, index) => (index === 0 ? "---" : "---:"));
   return [line(head), line(rule), ...rows.map(line)].join("\n");

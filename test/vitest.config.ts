@@ -27,12 +27,25 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
+          exclude: ["e2e/faults/**"],
           globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // They share one control plane, which needs the machine when nothing else does.
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "faults",
+          include: ["e2e/faults/**/*.test.ts"],
+          globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

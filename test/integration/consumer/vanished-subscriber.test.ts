@@ -222,7 +222,13 @@ describe("a subscriber that cannot be served", () => {
 
 describe("the status of a channel", () => {
   it("after a failed reconcile says why, and is ready as long as it takes events", async () => {
-    await reconcile(channelWith("stays"));
+    await eventually(
+      async () => {
+        await reconcile(channelWith("stays"));
+        return flow.reconciler.served.get(key)?.status.ready === true;
+      },
+      { within: 20_000, what: "the channel to be served" },
+    );
     await world.nats.kill();
     expect(await reconcile(channelWith("stays"))).toEqual({ outcome: "failed" });
     const status = () => flow.reconciler.served.get(key)?.status;
@@ -236,7 +242,13 @@ describe("the status of a channel", () => {
   });
 
   it("is not ready once it has left its stream for one that it cannot get", async () => {
-    await reconcile(channelWith("stays"));
+    await eventually(
+      async () => {
+        await reconcile(channelWith("stays"));
+        return flow.reconciler.served.get(key)?.status.ready === true;
+      },
+      { within: 20_000, what: "the channel to be served" },
+    );
     await world.nats.kill();
     const spec = { stream: { overrideName: `OTHER${channels}` } };
     // Either the loss of the connection is known already, or a request over it fails.
@@ -254,16 +266,17 @@ describe("the status of a channel", () => {
   it("is not ready while it is removed and its stream cannot be deleted, and it is served when it returns", async () => {
     const stream = { deletionPolicy: "Delete" };
     const channel = settingsFor({ name, spec: { stream } });
-    await reconcile(channel);
+    // The connection is made again after the server has come back, and so is this one's.
+    const isServed = async () => {
+      await reconcile(channel);
+      return flow.reconciler.served.get(key)?.status.ready === true;
+    };
+    await eventually(isServed, { within: 20_000, what: "the channel to be served" });
     await world.nats.kill();
     expect(await reconcile(undefined)).toEqual({ outcome: "failed" });
     expect(flow.reconciler.served.get(key)?.status.ready).toBe(false);
     await world.startAgain();
-    await eventually(async () => (await reconcile(channel)).outcome === "done", {
-      within: 20_000,
-      what: "the channel to be served again",
-    });
-    expect(flow.reconciler.served.get(key)?.status.ready).toBe(true);
+    await eventually(isServed, { within: 20_000, what: "the channel to be served again" });
     expect(flow.routes.find(`/${key}`, "")).toBeDefined();
   });
 });

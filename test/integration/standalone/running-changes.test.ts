@@ -231,8 +231,10 @@ describe("an edit that the server cannot carry out", () => {
     ]);
     for (const { path, reason } of shown.unapplied ?? []) {
       const isIt = (line: Record<string, unknown>) => line.path === path && line.reason === reason;
-      const { logs } = world.dataPlane.dispatcher;
-      expect(logs.filter(isIt)).toMatchObject([{ channel: "default/edited", level: "warn" }]);
+      const { dispatcher } = world.dataPlane;
+      await dispatcher.waitForLog(isIt, { within: 10_000, what: `the line about ${path}` });
+      const lines = dispatcher.logs.filter(isIt);
+      expect(lines).toMatchObject([{ channel: "default/edited", level: "warn" }]);
     }
     expect((await world.jsm.streams.info(streamOf("edited"))).config.max_msgs).toBe(50);
     await send("edited", "1");
@@ -256,7 +258,8 @@ describe("a channel that loses its stream to another owner", () => {
     );
     await world.jsm.streams.update(name, { metadata });
     await world.edit({ contested: { subscribers, spec: { delivery: { retry: 1 } } } });
-    const refused = await world.shows("contested", (shown) => !shown.ready, "not ready");
+    const isRefused = ({ reason }: { reason?: string }) => reason === "StreamOwnedByAnother";
+    const refused = await world.shows("contested", isRefused, "not ready");
     expect(refused).toMatchObject({
       reason: "StreamOwnedByAnother",
       message: expect.stringContaining("belongs to channel default/contested of cluster there"),
