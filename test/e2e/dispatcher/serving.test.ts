@@ -163,7 +163,7 @@ describe("a deleted channel", () => {
     await world.until("stuck", "StreamReady", "False");
     expect(await conditionOf("stuck", "StreamReady")).toMatchObject({
       reason: "StreamNotDeleted",
-      message: expect.stringMatching(/connection to NATS.*finalizer/),
+      message: expect.stringMatching(/cannot be deleted: .*remove the finalizer/),
     });
     await world.nats.start();
     await eventually(async () => (await world.read("stuck")) === undefined, {
