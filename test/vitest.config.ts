@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
+/** Take minutes, and are `npm run test:faults`. */
+const faults = [
+  "e2e/faults/**/*.test.ts",
+  "e2e/dispatcher/{api-server-away,frozen-leader,kills,many,rolling}.test.ts",
+];
+
 export default defineConfig({
   root: import.meta.dirname,
   cacheDir: "../node_modules/.vite",
@@ -27,7 +33,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
-          exclude: ["e2e/faults/**"],
+          exclude: [...faults],
           globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -40,7 +46,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "faults",
-          include: ["e2e/faults/**/*.test.ts"],
+          include: [...faults],
           globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
           testTimeout: 240_000,
           hookTimeout: 120_000,
