@@ -112,6 +112,19 @@ const SubscriberUid = textThat((text) =>
     : `1 to 64 letters, digits, "-" or "_" expected, got ${shown(text)}`,
 );
 
+const SENT_AS = "As whom events are sent, where OIDC is on.";
+
+const Sender = z.looseObject({
+  serviceAccountName: z
+    .string()
+    .optional()
+    .describe("A ServiceAccount in the channel's namespace."),
+  serviceAccountNames: z
+    .array(z.string())
+    .optional()
+    .describe("ServiceAccounts in the channel's namespace."),
+});
+
 /** Describes one subscriber of a channel, as Knative's Subscription controller writes it: destinations are resolved. */
 export const SubscriberSpec = withRule(
   z.looseObject({
@@ -137,20 +150,7 @@ export const SubscriberSpec = withRule(
     delivery: DeliverySpec.optional().describe(
       "How events are delivered to this subscriber; unset: as the channel's delivery says.",
     ),
-    auth: z
-      .looseObject({
-        serviceAccountName: z
-          .string()
-          .optional()
-          .describe("A ServiceAccount in the channel's namespace."),
-        serviceAccountNames: z
-          .array(z.string())
-          .optional()
-          .describe("ServiceAccounts in the channel's namespace."),
-      })
-      .meta(OPEN)
-      .optional()
-      .describe("As whom events are sent, where OIDC is on."),
+    auth: Sender.meta(OPEN).optional().describe(SENT_AS),
   }),
   ({ subscriberUri, replyUri }, addFault) => {
     if (isUnset(subscriberUri) && isUnset(replyUri)) {
@@ -208,19 +208,7 @@ export const SubscriberStatus = z
       .optional()
       .describe("Whether events reach the subscriber."),
     message: z.string().optional().describe("Why they do not."),
-    auth: z
-      .looseObject({
-        serviceAccountName: z
-          .string()
-          .optional()
-          .describe("A ServiceAccount in the channel's namespace."),
-        serviceAccountNames: z
-          .array(z.string())
-          .optional()
-          .describe("ServiceAccounts in the channel's namespace."),
-      })
-      .optional()
-      .describe("As whom events are sent, where OIDC is on."),
+    auth: Sender.optional().describe(SENT_AS),
   })
   .meta(WHOLE_ENTRY);
 export type SubscriberStatus = z.infer<typeof SubscriberStatus>;
