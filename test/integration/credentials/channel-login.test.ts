@@ -8,6 +8,7 @@ import { eventually } from "../../support/eventually.ts";
 import { createLedger } from "../../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { makeSecretFiles, type SecretFiles } from "../../support/secret-files.ts";
+import { startSenders } from "./senders.ts";
 
 const ACCOUNTS = `accounts {
   main: { jetstream: enabled, users: [{ user: main, password: main-secret }] }
@@ -183,18 +184,7 @@ describe("a channel with a login of its own", () => {
       if (path === "/returns") ledger.received("returns", event?.id ?? "");
     };
     const client = plane.client("returns", "shop");
-    const statuses = new Set<number>();
-    let isSending = true;
-    const send = async (sender: number): Promise<void> => {
-      for (let i = 0; isSending; i++) {
-        const id = `${sender}-${i}`;
-        ledger.sent(id);
-        const { status } = await client.sendBinary({ id });
-        statuses.add(status);
-        if (status === 202) ledger.acknowledged(id);
-      }
-    };
-    const senders = Array.from({ length: 4 }, (_, sender) => send(sender));
+    const senders = startSenders(client, ledger, 4);
     await eventually(() => received("returns") > 50, { within: 20_000, what: "events under way" });
     await files.mount("shop/login", { username: "shop2", password: "shop2-secret" });
     await eventually(
@@ -203,13 +193,12 @@ describe("a channel with a login of its own", () => {
     );
     const before = received("returns");
     await eventually(() => received("returns") > before + 50, { within: 20_000, what: "more" });
-    isSending = false;
-    await Promise.all(senders);
+    await senders.stop();
     await eventually(() => ledger.summary().receivers.returns?.missing === 0, {
       within: 20_000,
       what: "every acknowledged event",
     });
-    expect([...statuses]).toEqual([202]);
+    expect([...senders.statuses]).toEqual([202]);
   });
 
   it("that is given another login goes on with the one before until the other one works", async () => {

@@ -7,6 +7,7 @@ import { eventually } from "../../support/eventually.ts";
 import { createLedger } from "../../support/ledger.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { makeSecretFiles, type SecretFiles } from "../../support/secret-files.ts";
+import { startSenders } from "./senders.ts";
 
 const USERS = `authorization { users: [
   { user: old, password: old-secret }, { user: new, password: new-secret }, { user: test, password: test }
@@ -57,18 +58,7 @@ async function connectedUsers(): Promise<string[]> {
 it("goes over to changed credentials under load, without refusing or losing an event", async () => {
   const ledger = createLedger("one");
   sink.onRequest = ({ event }) => ledger.received("one", event?.id ?? "");
-  const statuses = new Set<number>();
-  let isSending = true;
-  const send = async (sender: number): Promise<void> => {
-    for (let i = 0; isSending; i++) {
-      const id = `${sender}-${i}`;
-      ledger.sent(id);
-      const { status } = await client.sendBinary({ id });
-      statuses.add(status);
-      if (status === 202) ledger.acknowledged(id);
-    }
-  };
-  const senders = Array.from({ length: 8 }, (_, sender) => send(sender));
+  const senders = startSenders(client, ledger, 8);
   await eventually(() => sink.ids.length > 200, { within: 20_000, what: "events under way" });
   await files.mount("nats", { username: "new", password: "new-secret" });
   await eventually(
@@ -80,13 +70,12 @@ it("goes over to changed credentials under load, without refusing or losing an e
   );
   const before = sink.ids.length;
   await eventually(() => sink.ids.length > before + 200, { within: 20_000, what: "more events" });
-  isSending = false;
-  await Promise.all(senders);
+  await senders.stop();
   await eventually(() => ledger.missing("one").length === 0, {
     within: 40_000,
     what: "every acknowledged event at the subscriber",
   });
-  expect([...statuses]).toEqual([202]);
+  expect([...senders.statuses]).toEqual([202]);
   expect(await plane.dispatcher.metrics()).toContain(
     'nats_disconnects_total{login="dispatcher"} 0',
   );
