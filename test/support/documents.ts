@@ -51,7 +51,7 @@ export function commandsIn(text: string): string[][] {
   const commands: string[][] = [[]];
   for (const word of words ?? []) {
     if (["\n", "|", "&&", ";"].includes(word)) commands.push([]);
-    else commands.at(-1)?.push(word.replaceAll(/['"]/g, ""));
+    else commands.at(-1)?.push(word.replaceAll(/'([^']*)'|"([^"]*)"/g, "$1$2"));
   }
   return commands
     .map((command) => withoutRedirections(command))
