@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { commandsIn, fencedBlocks } from "../../support/documents.ts";
-import { knativeObjects } from "../../support/knative.ts";
+import { knativeObjects, openType } from "../../support/knative.ts";
 import { createKubeClient } from "../../support/kube-client.ts";
 import { kubectl } from "../../support/kubectl.ts";
 import { channelApi } from "../api/channel-api.ts";
@@ -39,7 +39,8 @@ let types: Set<string>;
 beforeAll(async () => {
   await channelApi(cluster);
   const client = createKubeClient(cluster.admin);
-  for (const object of knativeObjects()) await client.apply(object, { force: true });
+  const objects = [...knativeObjects(), openType("messaging.knative.dev", "v1", "Channel")];
+  for (const object of objects) await client.apply(object, { force: true });
   const rows = (await run("api-resources", "--no-headers")).trim().split("\n");
   types = new Set(rows.flatMap((row) => namesOf(row.trim().split(/\s+/))));
 });

@@ -4,7 +4,7 @@ import { parseDispatcherDefaults } from "../../../src/api/dispatcher-defaults.ts
 import { parseNatsConfig } from "../../../src/api/nats-config.ts";
 import { parseYaml } from "../../../src/runtime/yaml.ts";
 import { fencedBlocks } from "../../support/documents.ts";
-import { knativeObjects } from "../../support/knative.ts";
+import { knativeObjects, openType } from "../../support/knative.ts";
 import type { KubeObject } from "../../support/kube-client.ts";
 import { type ChannelApi, channelApi, refusal } from "../api/channel-api.ts";
 
@@ -12,7 +12,8 @@ let api: ChannelApi;
 
 beforeAll(async () => {
   api = await channelApi(inject("cluster"));
-  for (const object of knativeObjects()) await api.client.apply(object, { force: true });
+  const types = [...knativeObjects(), openType("messaging.knative.dev", "v1", "Channel")];
+  for (const object of types) await api.client.apply(object, { force: true });
 });
 
 describe.each(fencedBlocks("yaml"))("the YAML of $at", ({ text }) => {
