@@ -1,15 +1,15 @@
 import { DISPATCHER_PATHS, secretFolderFor } from "../api/cluster-names.ts";
 import type { ConditionUpdate } from "../api/conditions.ts";
 import { parseDispatcherDefaults, withTemplate } from "../api/dispatcher-defaults.ts";
-import { keyOf } from "../kube/resource.ts";
+import { keyOf, nameFromKey } from "../kube/resource.ts";
 import { channelSecret } from "./dispatcher-plan.ts";
 import type { Channel } from "./kinds.ts";
 import type { Scope } from "./scope.ts";
 
-/** Says what a channel asks for and does not get, though it works otherwise. `oldest` is the channel whose template counts in its namespace. */
+/** Says what a channel asks for and does not get, though it works otherwise. `oldest` is the key of the channel whose template counts in its namespace. */
 export function channelWarnings(
   channel: Channel,
-  { scope, oldest }: { scope: Scope; oldest: Channel | undefined },
+  { scope, oldest }: { scope: Scope; oldest: string | undefined },
 ): ConditionUpdate[] {
   return [templateWarning(channel, { scope, oldest }), credentialsWarning(channel, scope)]
     .filter((warning) => warning !== undefined)
@@ -20,7 +20,7 @@ type Warning = Pick<ConditionUpdate, "type" | "reason" | "message">;
 
 function templateWarning(
   channel: Channel,
-  { scope, oldest }: { scope: Scope; oldest: Channel | undefined },
+  { scope, oldest }: { scope: Scope; oldest: string | undefined },
 ): Warning | undefined {
   const type = "DeploymentSpecTemplateApplied";
   const template = channel.spec?.deploymentSpecTemplate;
@@ -30,8 +30,8 @@ function templateWarning(
       "spec.deploymentSpecTemplate does not count for a channel of cluster scope, whose dispatcher all channels share: set the same fields in clusterDefault of ConfigMap config-ch-jetstream-defaults, or give the channel a dispatcher of its namespace (annotation eventing.knative.dev/scope: namespace)";
     return { type, reason: "DeploymentSpecTemplateIgnored", message };
   }
-  if (oldest !== undefined && keyOf(oldest) !== keyOf(channel)) {
-    const message = `spec.deploymentSpecTemplate does not count: the dispatcher of namespace ${scope.namespace} runs as its oldest channel, ${oldest.metadata?.name}, says`;
+  if (oldest !== undefined && oldest !== keyOf(channel)) {
+    const message = `spec.deploymentSpecTemplate does not count: the dispatcher of namespace ${scope.namespace} runs as its oldest channel, ${nameFromKey(oldest).name}, says`;
     return { type, reason: "OldestChannelCounts", message };
   }
   const [fault, ...more] = withTemplate(

@@ -34,7 +34,7 @@ import type { SubscriberPruner } from "./prune-subscribers.ts";
 import type { DispatcherState } from "./reconcile-dispatcher.ts";
 import type { Refusal } from "./refusals.ts";
 import { channelService } from "./resources/channel-service.ts";
-import { oldestOf, scopeFor, scopeKeyOf } from "./scope.ts";
+import { scopeFor, scopeKeyOf } from "./scope.ts";
 import { isChannelsService } from "./whose-object.ts";
 import type { World } from "./world.ts";
 import { writeStatus } from "./write-status.ts";
@@ -109,7 +109,7 @@ class ChannelReconciler {
       service: await this.#service(channel, signal),
       sink: await sinks.resolve(channel, signal),
       refusal: refusalOf(channel),
-      warnings: this.#warnings(channel),
+      warnings: this.#warnings(channel, dispatcher.oldestChannel),
     };
     return ownStatus(facts, { now: new Date(), clusterDomain });
   }
@@ -140,13 +140,10 @@ class ChannelReconciler {
     }
   }
 
-  #warnings(channel: Channel): ConditionUpdate[] {
-    const { world, systemNamespace, events } = this.#deps;
+  #warnings(channel: Channel, oldest: string | undefined): ConditionUpdate[] {
+    const { systemNamespace, events } = this.#deps;
     const scope = scopeFor(scopeKeyOf(channel), systemNamespace);
-    const others = scope.isNamespaced
-      ? [...world.channels.store.values()].filter((one) => scopeKeyOf(one) === scope.key)
-      : [];
-    const warnings = channelWarnings(channel, { scope, oldest: oldestOf(others) });
+    const warnings = channelWarnings(channel, { scope, oldest });
     for (const { type, reason = "", message = "" } of warnings) {
       const before = channel.status?.conditions?.find((condition) => condition.type === type);
       if (before?.reason === reason && before.message === message) continue;

@@ -16,6 +16,7 @@ import { type DispatcherSettings, settingsFor, withTemplate } from "../api/dispa
 import type { Reconcile } from "../kube/control-loop.ts";
 import { ownerReferenceTo } from "../kube/metadata.ts";
 import { type ConfigMap, RESOURCES } from "../kube/objects.ts";
+import { keyOf } from "../kube/resource.ts";
 import type { DefaultsFile } from "./defaults-file.ts";
 import { dispatcherConditions, hasReadyEndpoint, type Problem } from "./dispatcher-conditions.ts";
 import { channelSecrets, natsPlan } from "./dispatcher-plan.ts";
@@ -40,6 +41,8 @@ export interface DispatcherState {
   downSince: number | undefined;
   /** Since when its objects cannot be made; undefined while they can. */
   blockedSince: number | undefined;
+  /** The key of the oldest of its channels, whose template counts; undefined for the cluster's, which goes by none. */
+  oldestChannel: string | undefined;
 }
 
 export interface DispatcherReconcilerDeps {
@@ -55,6 +58,12 @@ export interface DispatcherReconcilerDeps {
   onState: (scopeKey: string, state: DispatcherState | undefined) => void;
   /** How long changes of channels' logins are collected, since each one replaces all Pods. */
   collectMs?: number | undefined;
+}
+
+/** Is what there is to say of a dispatcher, and for whom. */
+interface Found {
+  problems: readonly Problem[];
+  channels: readonly Channel[];
 }
 
 const COLLECT_MS = 10_000;
@@ -79,7 +88,8 @@ class DispatcherReconciler {
     const scope = scopeFor(key, environment.systemNamespace);
     const channels = [...world.channels.store.values()].filter((one) => scopeKeyOf(one) === key);
     if (scope.isNamespaced && scope.namespace === environment.systemNamespace) {
-      this.#tell(scope, channels.length === 0 ? undefined : [inSystemNamespace(scope)]);
+      const problems = [inSystemNamespace(scope)];
+      this.#tell(scope, channels.length === 0 ? undefined : { problems, channels });
       return {};
     }
     const deployment = world.deployments.store.get(`${scope.namespace}/${DISPATCHER_NAME}`);
@@ -93,7 +103,7 @@ class DispatcherReconciler {
       return {};
     }
     const { problems, failures, requeueAfterMs } = await this.#keep(scope, channels, signal);
-    this.#tell(scope, problems);
+    this.#tell(scope, { problems, channels });
     if (failures.length > 0) throw failures[0];
     return requeueAfterMs === undefined ? {} : { requeueAfterMs };
   }
@@ -192,10 +202,10 @@ class DispatcherReconciler {
     return configMaps;
   }
 
-  /** Tells what there is to say, if it is not what was said last; undefined problems mean that the dispatcher is gone. */
-  #tell(scope: Scope, problems: readonly Problem[] | undefined): void {
+  /** Tells what there is to say, if it is not what was said last; nothing found means that the dispatcher is gone. */
+  #tell(scope: Scope, found: Found | undefined): void {
     const before = this.#states.get(scope.key);
-    const after = problems && this.#state(scope, problems, before);
+    const after = found && this.#state(scope, found, before);
     if (isDeepStrictEqual(before, after)) return;
     if (after === undefined) this.#states.delete(scope.key);
     else this.#states.set(scope.key, after);
@@ -203,8 +213,8 @@ class DispatcherReconciler {
   }
 
   #state(
-    { namespace }: Scope,
-    problems: readonly Problem[],
+    { namespace, isNamespaced }: Scope,
+    { problems, channels }: Found,
     before: DispatcherState | undefined,
   ): DispatcherState {
     const { world } = this.#deps;
@@ -224,8 +234,14 @@ class DispatcherReconciler {
       }),
       downSince: isReady ? undefined : (before?.downSince ?? now),
       blockedSince: isBlocked ? (before?.blockedSince ?? now) : undefined,
+      oldestChannel: isNamespaced ? oldestKey(channels) : undefined,
     };
   }
+}
+
+function oldestKey(channels: readonly Channel[]): string | undefined {
+  const oldest = oldestOf(channels);
+  return oldest === undefined ? undefined : keyOf(oldest);
 }
 
 function defaultsProblems({

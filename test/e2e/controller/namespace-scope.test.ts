@@ -158,6 +158,27 @@ it("runs as the oldest channel's deploymentSpecTemplate says, and tells the othe
   });
 });
 
+it("takes the warning back when the oldest channel goes, also where the dispatcher stays as it is", async () => {
+  await configure();
+  const spec = { deploymentSpecTemplate: { labels: { team: "same" } } };
+  for (const name of ["aaa", "bbb"]) {
+    await world.createChannel(namespace, name, { metadata: SCOPED, spec });
+  }
+  const type = "DeploymentSpecTemplateApplied";
+  await world.condition([namespace, "bbb"], type, {
+    ...{ status: "False", reason: "OldestChannelCounts" },
+  });
+  await world.condition([namespace, "bbb"], "EndpointsReady", { status: "True" });
+  await world.client.delete(channelRef(namespace, "aaa"));
+  await eventually(
+    async () => {
+      const { status } = await world.channel(namespace, "bbb");
+      return status?.conditions?.every((condition) => condition.type !== type) ?? false;
+    },
+    { within, what: "the warning to go" },
+  );
+});
+
 it.each([
   ["with the dispatcher's name", { app: "theirs" }],
   // What selects other Pods than ours cannot be changed to select them.
