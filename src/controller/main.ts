@@ -10,6 +10,7 @@ import { KubeClient } from "../kube/client.ts";
 import { EventRecorder } from "../kube/event-recorder.ts";
 import { LeaseElector } from "../kube/lease.ts";
 import { RESOURCES } from "../kube/objects.ts";
+import { ownAccount } from "../kube/own-account.ts";
 import { startAdminServer } from "../runtime/admin-server.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import { runUntilSignal } from "../runtime/lifecycle.ts";
@@ -65,6 +66,7 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     namespace: systemNamespace,
     name: LEASES.controller,
     identity: `${podName}_${randomUUID()}`,
+    owner: (options) => ownAccount(client, systemNamespace, options),
     log,
     onAcquired() {
       metrics.leader.set(1);

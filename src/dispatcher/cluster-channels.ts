@@ -9,6 +9,7 @@ import { findAccess } from "../kube/access.ts";
 import { KubeClient } from "../kube/client.ts";
 import { EventRecorder } from "../kube/event-recorder.ts";
 import { LeaseElector } from "../kube/lease.ts";
+import { ownAccount } from "../kube/own-account.ts";
 import { Reflector, withoutManagedFields } from "../kube/reflector.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { CHANNELS } from "./channel-objects.ts";
@@ -45,6 +46,7 @@ export async function watchChannels(options: {
     name: LEASES.dispatcher,
     // A container that was started again in its Pod is another process.
     identity: `${POD_NAME}_${randomUUID()}`,
+    owner: (options) => ownAccount(client, POD_NAMESPACE, options),
     log,
     // What the leader before left undone is done now.
     onAcquired: () => source.keys().forEach(onChange),

@@ -17,8 +17,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { RequestOptions } from "./attempts.ts";
 import type { KubeClient } from "./client.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "./kube-error.ts";
+import type { OwnerReference } from "./metadata.ts";
 import { microTime } from "./micro-time.ts";
 import { type Lease, RESOURCES } from "./objects.ts";
 
@@ -29,6 +31,8 @@ export interface LeaseDeps {
   /** Names this process and no other, not even an earlier one of the same Pod. */
   identity: string;
   labels?: Record<string, string>;
+  /** Finds out with whom a Lease that is made here goes; nobody's unless given. */
+  owner?: (options: RequestOptions) => Promise<OwnerReference | undefined>;
   log: Logger;
   onAcquired: () => void;
   /** Is called when the Lease is another's, or could not be renewed; not after `stop`. */
@@ -57,6 +61,7 @@ export class LeaseElector {
   constructor(deps: LeaseDeps) {
     this.#deps = {
       labels: {},
+      owner: async () => undefined,
       durationMs: 15_000,
       renewDeadlineMs: 10_000,
       retryMs: 2_000,
@@ -161,11 +166,14 @@ export class LeaseElector {
       this.#renewedAt = undefined;
       return;
     }
-    const { client, namespace, name, labels } = this.#deps;
+    const { client, namespace, name, labels, owner } = this.#deps;
+    // Only of what is made: who changes the owner of what is there must be allowed to delete it.
+    const ownedBy = this.#seen === undefined ? await owner(this.#request()) : undefined;
     const sentAt = performance.now();
     const spec = this.#specOfOurs();
     if (this.#seen === undefined) {
-      const lease = { metadata: { namespace, name, labels }, spec };
+      const ownerReferences = ownedBy === undefined ? [] : [ownedBy];
+      const lease = { metadata: { namespace, name, labels, ownerReferences }, spec };
       this.#see(await client.create(RESOURCES.leases, lease, this.#request()));
     } else {
       this.#see(await client.replace(RESOURCES.leases, { ...this.#seen, spec }, this.#request()));
@@ -226,7 +234,7 @@ export class LeaseElector {
     }
   }
 
-  #request(): { signal?: AbortSignal; timeoutMs: number } {
+  #request(): RequestOptions {
     const { signal } = this.#stopping;
     const longest = this.#deps.renewDeadlineMs / 2;
     if (signal.aborted) return { timeoutMs: longest };

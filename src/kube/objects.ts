@@ -11,6 +11,7 @@ import type {
   V1PodDisruptionBudget,
   V1RoleBinding,
   V1Secret,
+  V1SelfSubjectReview,
   V1Service,
   V1ServiceAccount,
   V1ValidatingWebhookConfiguration,
@@ -32,6 +33,7 @@ export type HorizontalPodAutoscaler = Json<V2HorizontalPodAutoscaler>;
 export type RoleBinding = Json<V1RoleBinding>;
 export type Lease = Json<V1Lease>;
 export type Event = Json<EventsV1Event>;
+export type SelfSubjectReview = Json<V1SelfSubjectReview>;
 export type CustomResourceDefinition = Json<V1CustomResourceDefinition>;
 export type ValidatingWebhookConfiguration = Json<V1ValidatingWebhookConfiguration>;
 export type MutatingWebhookConfiguration = Json<V1MutatingWebhookConfiguration>;
@@ -112,6 +114,13 @@ export const RESOURCES = {
     namespaced: true,
     kind: "Event",
     plural: "events",
+  }),
+  selfSubjectReviews: resource<SelfSubjectReview>({
+    group: "authentication.k8s.io",
+    version: "v1",
+    namespaced: false,
+    kind: "SelfSubjectReview",
+    plural: "selfsubjectreviews",
   }),
   customResourceDefinitions: resource<CustomResourceDefinition>({
     group: "apiextensions.k8s.io",

@@ -29,7 +29,7 @@ export async function auditEvents(path: string, since = new Date(0)): Promise<Au
   return events.filter((event) => new Date(event.requestReceivedTimestamp) >= since);
 }
 
-/** Tells whether a request changes something. */
-export function isWrite({ verb }: AuditEvent): boolean {
-  return writeVerbs.includes(verb);
+/** Tells whether a request changes something; a review only asks. */
+export function isWrite({ verb, objectRef }: AuditEvent): boolean {
+  return writeVerbs.includes(verb) && objectRef?.resource?.endsWith("reviews") !== true;
 }

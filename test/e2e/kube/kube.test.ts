@@ -16,15 +16,21 @@ import {
 import { LeaseElector } from "../../../src/kube/lease.ts";
 import { addFinalizer, removeFinalizer } from "../../../src/kube/metadata.ts";
 import { type ConfigMap, RESOURCES } from "../../../src/kube/objects.ts";
+import { ownAccount } from "../../../src/kube/own-account.ts";
 import { Reflector } from "../../../src/kube/reflector.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
-import { accessOf, makeNamespace } from "../../support/cluster.ts";
+import { accessOf, kubeconfigFor, makeNamespace } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
-import { createKubeClient, type KubeClient as TestClient } from "../../support/kube-client.ts";
+import {
+  createKubeClient,
+  type KubeObject,
+  type KubeClient as TestClient,
+} from "../../support/kube-client.ts";
 
 const log = createLogger({ name: "test", level: "silent" });
 const within = 60_000;
 const { configMaps, leases, events } = RESOURCES;
+const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease" };
 let admin: TestClient;
 let client: KubeClient;
 let namespace: string;
@@ -186,6 +192,55 @@ describe("beside the real server", () => {
     );
     await elector.stop();
     expect((await client.get(leases, named("leader"))).spec?.holderIdentity).toBeFalsy();
+  });
+
+  it("a Lease goes with the account that has made it, which may not delete it", async () => {
+    const account = named("elected");
+    const rbac = "rbac.authorization.k8s.io";
+    await admin.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
+    await admin.create({
+      ...{ apiVersion: `${rbac}/v1`, kind: "Role", metadata: account },
+      rules: [
+        {
+          ...{ apiGroups: ["coordination.k8s.io"], resources: ["leases"] },
+          verbs: ["create", "get", "update"],
+        },
+      ],
+    } as KubeObject);
+    await admin.create({
+      ...{ apiVersion: `${rbac}/v1`, kind: "RoleBinding", metadata: account },
+      roleRef: { apiGroup: rbac, kind: "Role", name: account.name },
+      subjects: [{ kind: "ServiceAccount", ...account }],
+    } as KubeObject);
+    const kubeconfig = await kubeconfigFor(admin, inject("cluster"), account);
+    const theirs = new KubeClient({ access: await findAccess({ kubeconfig }), userAgent: "test" });
+    let acquired = 0;
+    const elector = new LeaseElector({
+      ...{ client: theirs, ...named("owned"), identity: "me", log, retryMs: 200 },
+      owner: (options) => ownAccount(theirs, namespace, options),
+      onAcquired: () => {
+        acquired += 1;
+      },
+      onLost: () => undefined,
+    });
+    elector.start();
+    await eventually(() => acquired === 1, { within, what: "the lease" });
+    await elector.stop();
+    await theirs.close();
+    expect((await client.get(leases, named("owned"))).spec?.holderIdentity).toBeFalsy();
+    await client.delete(RESOURCES.serviceAccounts, account);
+    const find = () => admin.find({ ...lease, ...named("owned") });
+    await eventually(async () => (await find()) === undefined, { within, what: "it to go" });
+  });
+
+  it("nobody is the owner of what a person's program makes, or one of another namespace", async () => {
+    expect(await ownAccount(client, namespace)).toBeUndefined();
+    const account = { namespace: "default", name: "default" };
+    const kubeconfig = await kubeconfigFor(admin, inject("cluster"), account);
+    const theirs = new KubeClient({ access: await findAccess({ kubeconfig }), userAgent: "test" });
+    expect(await ownAccount(theirs, namespace)).toBeUndefined();
+    expect(await ownAccount(theirs, "default")).toMatchObject({ name: "default" });
+    await theirs.close();
   });
 
   it("an Event is accepted, and so is its count", async () => {
