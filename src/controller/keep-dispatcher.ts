@@ -11,7 +11,7 @@ import { errorMessage } from "../runtime/errors.ts";
 import type { Problem } from "./dispatcher-conditions.ts";
 import { deleteObject, type Ensured, ensureObject, type Kept } from "./ensure-object.ts";
 import { dispatcherAutoscaler } from "./resources/autoscaler.ts";
-import { dispatcherDeployment } from "./resources/dispatcher-deployment.ts";
+import { accountUidOf, dispatcherDeployment } from "./resources/dispatcher-deployment.ts";
 import { dispatcherService } from "./resources/dispatcher-service.ts";
 import { dispatcherDisruptionBudget } from "./resources/disruption-budget.ts";
 import { dispatcherKnativeConfig } from "./resources/knative-config.ts";
@@ -86,21 +86,27 @@ export async function keepDispatcher(
       if (!isInvalid(error)) failures.push(error);
     }
   };
-  const ensure = <T extends KubeObject>(
+  const ensure = async <T extends KubeObject>(
     kept: Kept<T>,
     made: T,
     isOurs?: (found: T) => boolean,
-  ): Promise<void> => {
+  ): Promise<T | undefined> => {
     const desired = plan.isNamespaced ? ofInstallation(made, plan.systemNamespace) : made;
-    return attempt(kept.resource, desired.metadata?.name, async () => {
+    let object: T | undefined;
+    await attempt(kept.resource, desired.metadata?.name, async () => {
       const options = { signal, ...(isOurs === undefined ? {} : { isOurs }) };
       const ensured = await ensureObject(kept, desired, options);
+      if (ensured.outcome !== "foreign") object = ensured.object;
       return foreignProblem(conditionFor(kept.resource.kind), ensured);
     });
+    return object;
   };
   const { namespace } = plan;
+  const ownKey = `${namespace}/${DISPATCHER_NAME}`;
+  let account = keeping.account.store.get(ownKey);
   if (plan.isNamespaced) {
-    await ensure(keeping.account, dispatcherServiceAccount(namespace), isDispatchersAccount);
+    const desired = dispatcherServiceAccount(namespace);
+    account = await ensure(keeping.account, desired, isDispatchersAccount);
     for (const [kept, role] of [
       [keeping.binding, DISPATCHER_NAME],
       [keeping.leaseBinding, DISPATCHER_LEASES_ROLE],
@@ -119,13 +125,16 @@ export async function keepDispatcher(
   }
   // Pods must not run as an account that is not ours, or without the rights they need.
   if (!problems.some(({ condition }) => condition === "DispatcherReady")) {
-    await ensure(keeping.deployment, dispatcherDeployment(plan), isDispatchersDeployment);
+    // While there is no account no Pod could be made anew, and those that run stay as they are.
+    const accountUid = account?.metadata?.uid ?? accountUidOf(keeping.deployment.store.get(ownKey));
+    const desired = dispatcherDeployment(plan, accountUid);
+    await ensure(keeping.deployment, desired, isDispatchersDeployment);
   }
   await ensure(keeping.budget, dispatcherDisruptionBudget(plan));
   if (autoscaler !== undefined) await ensure(keeping.autoscaler, autoscaler);
   else {
     await attempt(RESOURCES.horizontalPodAutoscalers, DISPATCHER_NAME, async () => {
-      await deleteObject(keeping.autoscaler, `${namespace}/${DISPATCHER_NAME}`, { signal });
+      await deleteObject(keeping.autoscaler, ownKey, { signal });
       return [];
     });
   }

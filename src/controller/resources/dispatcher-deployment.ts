@@ -26,12 +26,18 @@ type Variable = NonNullable<Container["env"]>[number];
 /** Changes when running Pods cannot take a new configuration as they are, so that new ones are made. */
 const CONFIG_HASH_ANNOTATION = "nats.messaging.knative.dev/config-hash";
 
+/** Changes when the account was made again: the tokens of running Pods are for the one before, and kubelets renew them only when they grow old. */
+const ACCOUNT_ANNOTATION = "nats.messaging.knative.dev/account-uid";
+
 const ADMIN_PORT = 9090;
 // Enough to be scheduled where there is room; no limits, since the memory that it may use is in its configuration.
 const DEFAULT_RESOURCES = { requests: { cpu: "100m", memory: "192Mi" } };
 
-/** Makes the Deployment of a dispatcher. */
-export function dispatcherDeployment(plan: DispatcherPlan): Deployment {
+/** Makes the Deployment of a dispatcher, for Pods that run as the account with this uid. */
+export function dispatcherDeployment(
+  plan: DispatcherPlan,
+  accountUid: string | undefined,
+): Deployment {
   const { replicas, annotations, labels } = plan.settings;
   const metadata = dispatcherMetadata(plan, DISPATCHER_NAME);
   return {
@@ -48,13 +54,27 @@ export function dispatcherDeployment(plan: DispatcherPlan): Deployment {
       selector: { matchLabels: DISPATCHER_SELECTOR },
       // The new one takes events before an old one stops.
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
-      template: podTemplate(plan, metadata.labels),
+      template: podTemplate(plan, {
+        labels: metadata.labels,
+        annotations: {
+          [CONFIG_HASH_ANNOTATION]: plan.natsConfigHash,
+          ...(accountUid === undefined ? {} : { [ACCOUNT_ANNOTATION]: accountUid }),
+        },
+      }),
     },
   };
 }
 
-function podTemplate(plan: DispatcherPlan, ownLabels: Record<string, string>): PodTemplate {
-  const { settings, gracePeriodSeconds, natsConfigHash } = plan;
+/** Tells for which account a Deployment's Pods were made. */
+export function accountUidOf(deployment: Deployment | undefined): string | undefined {
+  return deployment?.spec?.template.metadata?.annotations?.[ACCOUNT_ANNOTATION];
+}
+
+function podTemplate(
+  plan: DispatcherPlan,
+  own: { labels: Record<string, string>; annotations: Record<string, string> },
+): PodTemplate {
+  const { settings, gracePeriodSeconds } = plan;
   const { nodeSelector, tolerations, affinity, topologySpreadConstraints } = settings;
   const { priorityClassName, imagePullSecrets, annotations, labels } = settings;
   // What is in these maps is Kubernetes' own and was not looked at here.
@@ -69,8 +89,8 @@ function podTemplate(plan: DispatcherPlan, ownLabels: Record<string, string>): P
   const { volumes, mounts } = volumesOf(plan);
   return {
     metadata: {
-      labels: { ...labels, ...ownLabels },
-      annotations: { ...annotations, [CONFIG_HASH_ANNOTATION]: natsConfigHash },
+      labels: { ...labels, ...own.labels },
+      annotations: { ...annotations, ...own.annotations },
     },
     spec: {
       serviceAccountName: DISPATCHER_NAME,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { CHANNEL_LABEL } from "../../../src/api/names.ts";
 import type { Deployment } from "../../../src/kube/objects.ts";
 import { eventually } from "../../support/eventually.ts";
+import type { KubeObject } from "../../support/kube-client.ts";
 import {
   type ControlWorld,
   channelRef,
@@ -152,31 +153,40 @@ it("runs as the oldest channel's deploymentSpecTemplate says, and tells the othe
     other,
   );
   expect(message).toContain("aaa");
+  await world.createChannel(namespace, "ccc", { metadata: SCOPED, spec: template("second") });
   await world.client.delete(channelRef(namespace, "aaa"));
   await world.object<Deployment>(ref, ({ spec }) => {
     expect(spec?.template.metadata?.labels).toMatchObject({ team: "second" });
   });
+  // Nothing of the dispatcher changes this time.
+  await world.client.delete(channelRef(namespace, "bbb"));
+  const isContent = async () => {
+    const { status } = await world.channel(namespace, "ccc");
+    return status?.conditions?.every(({ type }) => type !== "DeploymentSpecTemplateApplied");
+  };
+  await eventually(async () => (await isContent()) ?? false, { within, what: "no warning" });
 });
 
-it("takes the warning back when the oldest channel goes, also where the dispatcher stays as it is", async () => {
+it("replaces the Pods when their account is made again, whose tokens are refused for ever", async () => {
   await configure();
-  const spec = { deploymentSpecTemplate: { labels: { team: "same" } } };
-  for (const name of ["aaa", "bbb"]) {
-    await world.createChannel(namespace, name, { metadata: SCOPED, spec });
-  }
-  const type = "DeploymentSpecTemplateApplied";
-  await world.condition([namespace, "bbb"], type, {
-    ...{ status: "False", reason: "OldestChannelCounts" },
+  await world.createChannel(namespace, "orders", { metadata: SCOPED });
+  const channel = [namespace, "orders"] as const;
+  await world.condition(channel, "EndpointsReady", { status: "True" });
+  const [before] = world.kubelet.pods({ namespace });
+  const { metadata } = await world.client.get<Deployment>(deploymentRef());
+  expect(metadata?.generation).toBe(1);
+  const account = world.dispatcher("ServiceAccount", "v1", namespace);
+  await world.client.delete(account);
+  const isReplaced = () => {
+    const [pod, ...others] = world.kubelet.pods({ namespace });
+    return others.length === 0 && pod?.isReady === true && pod.uid !== before?.uid;
+  };
+  await eventually(isReplaced, { within, what: "another Pod" });
+  const after = await world.client.get<KubeObject>(account);
+  await world.object<Deployment>(deploymentRef(), ({ spec }) => {
+    const { annotations } = spec?.template.metadata ?? {};
+    expect(annotations?.["nats.messaging.knative.dev/account-uid"]).toBe(after.metadata.uid);
   });
-  await world.condition([namespace, "bbb"], "EndpointsReady", { status: "True" });
-  await world.client.delete(channelRef(namespace, "aaa"));
-  await eventually(
-    async () => {
-      const { status } = await world.channel(namespace, "bbb");
-      return status?.conditions?.every((condition) => condition.type !== type) ?? false;
-    },
-    { within, what: "the warning to go" },
-  );
 });
 
 it.each([

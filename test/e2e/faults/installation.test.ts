@@ -27,11 +27,13 @@ import { startServiceLoad } from "./service-load.ts";
 const CONTROLLER = "jetstream-ch-controller";
 const CONTROLLER_ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${CONTROLLER}`;
 const CONTROLLER_LEASE = "jetstream-channel-controller";
+const DISPATCHER_LEASE = "jetstream-channel-dispatcher";
 const RBAC = "rbac.authorization.k8s.io/v1";
 /** What the operator makes or has in its manifests. */
 const KINDS = {
   v1: ["ConfigMap", "Pod", "Service", "ServiceAccount"],
   "apps/v1": ["Deployment"],
+  "coordination.k8s.io/v1": ["Lease"],
   "policy/v1": ["PodDisruptionBudget"],
   [RBAC]: ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
   "apiextensions.k8s.io/v1": ["CustomResourceDefinition"],
@@ -75,6 +77,7 @@ it.concurrent("makes again what somebody deletes of a namespace's dispatcher, an
     dispatcherRef("Deployment", "apps/v1", namespace),
     dispatcherRef("Service", "v1", namespace),
     dispatcherRef("PodDisruptionBudget", "policy/v1", namespace),
+    dispatcherRef("ServiceAccount", "v1", namespace),
     dispatcherRef("RoleBinding", RBAC, namespace),
     { ...dispatcherRef("RoleBinding", RBAC, namespace), name: `${DISPATCHER}-leases` },
     { ...dispatcherRef("ConfigMap", "v1", namespace), name: `${DISPATCHER}-knative` },
@@ -103,6 +106,8 @@ it.concurrent("makes again what somebody deletes of a namespace's dispatcher, an
     },
     { within, what: "all of it to be there again" },
   );
+  // With an account that is gone nobody could serve another channel.
+  await makeChannel("handled-too", "namespace");
   await untilReady(world.client, [namespace, "handled"]);
   const load = await startServiceLoad(world, { url, receiver: "handled" });
   await load.flows();
@@ -179,11 +184,13 @@ it("has one of two controllers write at a time: who holds the Lease", async () =
 });
 
 it("leaves nothing behind when channels, namespaces and the manifests are deleted", async () => {
-  const names = ["handled", "loaded", "afterwards"];
+  const names = ["handled", "handled-too", "loaded", "afterwards"];
   expect(await world.jsm.streams.names().next()).toHaveLength(names.length);
   await run("delete", "natsjetstreamchannels", "--all", "-n", namespace);
   expect(await world.jsm.streams.names().next()).toEqual([]);
   await untilGone(world.client, dispatcherRef("Deployment", "apps/v1", namespace));
+  const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", namespace };
+  await untilGone(world.client, { ...lease, name: DISPATCHER_LEASE });
   await run("delete", "namespace", namespace);
   const { output } = await run("delete", "-f", "config/", "--ignore-not-found");
   expect(output).toContain(`deployment.apps "${CONTROLLER}" deleted`);

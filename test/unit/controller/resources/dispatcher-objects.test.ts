@@ -45,12 +45,12 @@ const LABELS = {
   "app.kubernetes.io/part-of": "knative-eventing",
 };
 
-const templateOf = (plan: DispatcherPlan) => dispatcherDeployment(plan).spec?.template;
+const templateOf = (plan: DispatcherPlan) => dispatcherDeployment(plan, "a").spec?.template;
 const containerOf = (plan: DispatcherPlan) => templateOf(plan)?.spec?.containers[0];
 
 describe("the Deployment", () => {
   it("is rendered like this for the cluster with every default", () => {
-    expect(dispatcherDeployment(planWith())).toMatchSnapshot();
+    expect(dispatcherDeployment(planWith(), "a")).toMatchSnapshot();
   });
 
   it("is rendered like this for a namespace with everything set", () => {
@@ -73,19 +73,19 @@ describe("the Deployment", () => {
       ...{ namespace: "orders", isNamespaced: true, owner: undefined },
       ...{ secrets: ["nats-login", "nats.tls"], configMaps: ["nats-ca"] },
     };
-    expect(dispatcherDeployment(planWith(settings, fields))).toMatchSnapshot();
+    expect(dispatcherDeployment(planWith(settings, fields), "a")).toMatchSnapshot();
   });
 
   it("never has another selector or other own labels than those, whatever labels are given", () => {
-    const deployment = dispatcherDeployment(planWith({ labels: { team: "orders" } }));
+    const deployment = dispatcherDeployment(planWith({ labels: { team: "orders" } }), "a");
     expect(deployment.spec?.selector).toEqual({ matchLabels: SELECTOR });
     expect(deployment.metadata?.labels).toEqual({ ...LABELS, team: "orders" });
     expect(deployment.spec?.template.metadata?.labels).toEqual({ ...LABELS, team: "orders" });
   });
 
   it("says how many replicas there are only where the settings do", () => {
-    expect(dispatcherDeployment(planWith()).spec).not.toHaveProperty("replicas");
-    expect(dispatcherDeployment(planWith({ replicas: 2 })).spec?.replicas).toBe(2);
+    expect(dispatcherDeployment(planWith(), "a").spec).not.toHaveProperty("replicas");
+    expect(dispatcherDeployment(planWith({ replicas: 2 }), "a").spec?.replicas).toBe(2);
   });
 
   it("runs without any privilege", () => {
@@ -140,10 +140,10 @@ describe("the Deployment", () => {
     expect(names(planWith({}, { isNamespaced: true }))).toContain("NAMESPACE");
   });
 
-  it("changes its Pods with the configuration that they read once", () => {
-    const hash = "nats.messaging.knative.dev/config-hash";
+  it("changes its Pods with the configuration that they read once, and with their account", () => {
     expect(templateOf(planWith({}, { natsConfigHash: "4567" }))?.metadata?.annotations).toEqual({
-      [hash]: "4567",
+      "nats.messaging.knative.dev/config-hash": "4567",
+      "nats.messaging.knative.dev/account-uid": "a",
     });
   });
 });
