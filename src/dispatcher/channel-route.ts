@@ -8,7 +8,7 @@ interface RouteDeps {
   metrics: Metrics;
   /** The configured limit of an event, headers and data together, in bytes. */
   maxEventBytes: number | undefined;
-  source: Pick<ChannelSource, "closed">;
+  source: Pick<ChannelSource, "closed" | "isUndecided">;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
 }
@@ -24,6 +24,7 @@ export function routeFor(state: ServedChannel, info: StreamInfo, deps: RouteDeps
       mirrored === undefined
         ? undefined
         : `The channel mirrors the stream ${mirrored} and takes no events of its own.`,
+    isUndecided: () => deps.source.isUndecided(channel.key),
     policy: () => deps.source.closed(channel.key) ?? true,
     count: outcomeCounter(deps.metrics, channel.key),
   };

@@ -25,6 +25,8 @@ export interface ChannelSource {
   refusals(key: string): Refusal[];
   /** Why a channel must not take events, whoever sends them; undefined when it may. Asked for every event. */
   closed(key: string): string | undefined;
+  /** Whether nobody has decided yet if a channel may take events: until then it takes none. Asked for every event. */
+  isUndecided(key: string): boolean;
   /** For how long nothing has been heard of changes, in milliseconds; 0 while all is well. */
   downForMs(): number;
   /** Tells whether the subscription with a uid is known not to exist any more. */

@@ -113,6 +113,10 @@ export class ChannelsFile implements ChannelSource {
     return undefined;
   }
 
+  isUndecided(): boolean {
+    return false;
+  }
+
   // The file may be a part of what there was: only what says so takes its stream along.
   async deletesStream({ stream }: ChannelSettings): Promise<boolean> {
     return stream.deletionPolicy === "Delete";

@@ -39,6 +39,8 @@ export interface ChannelsWatchDeps {
   isNamespaced: boolean;
   log: Logger;
   onChange: (key: string) => void;
+  /** Is called when it has been decided whether a channel may take events. */
+  onDecided: (key: string) => void;
 }
 
 interface Known {
@@ -50,6 +52,7 @@ interface Known {
   isRefused: boolean;
   /** Why it must not take events. */
   closed: string | undefined;
+  isUndecided: boolean;
 }
 
 /** What is begun while we lead must end before another can lead: the longest request to NATS. */
@@ -88,6 +91,10 @@ export class ChannelsWatch implements ChannelSource {
 
   closed(key: string): string | undefined {
     return this.#known.get(key)?.closed;
+  }
+
+  isUndecided(key: string): boolean {
+    return this.#known.get(key)?.isUndecided === true;
   }
 
   downForMs(): number {
@@ -201,10 +208,12 @@ export class ChannelsWatch implements ChannelSource {
     // What is the same stays the same object: who remembers something of it goes by that.
     const channel = isDeepStrictEqual(newest, last?.channel) ? last?.channel : newest;
     const isRefused = !parsed.ok;
-    const known: Known = { object: after, channel, refusals, isRefused, closed: closedBy(after) };
+    const verdict = { closed: closedBy(after), isUndecided: isUndecided(after) };
+    const known: Known = { object: after, channel, refusals, isRefused, ...verdict };
     this.#known.set(key, known);
     if (JSON.stringify(refusals) !== JSON.stringify(last?.refusals ?? [])) this.#log(key, known);
     if (last === undefined || isNews(last, known)) this.#deps.onChange(key);
+    if (last?.isUndecided === true && !known.isUndecided) this.#deps.onDecided(key);
   }
 
   /** One that was never good can still have a stream, of an earlier life: that much is read of it. */
@@ -242,6 +251,14 @@ function closedBy({ status }: ChannelObject): string | undefined {
     status?.conditions?.find((one) => one.type === "Addressable" && one.status !== "True") ?? {};
   const isClosed = (CLOSED_REASONS as readonly string[]).includes(reason);
   return isClosed ? `The channel takes no events: ${message}.` : undefined;
+}
+
+/**
+ * The controller decides once, in the same condition, and what it has written counts for as long as the channel lives, also while no controller
+ * runs. Until then Knative may demand of a new channel what we cannot do. (The Go implementation's condition counts: its channels were open.)
+ */
+function isUndecided({ status }: ChannelObject): boolean {
+  return status?.conditions?.some(({ type }) => type === "Addressable") !== true;
 }
 
 /** Most changes are of status and metadata, our own writes among them, and nobody has to act on them. */

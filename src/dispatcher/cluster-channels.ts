@@ -25,8 +25,9 @@ export async function watchChannels(options: {
   naming: JetStreamNaming;
   log: Logger;
   onChange: (key: string) => void;
+  onDecided: (key: string) => void;
 }): Promise<StartedSource> {
-  const { environment, naming, log, onChange } = options;
+  const { environment, naming, log, onChange, onDecided } = options;
   const { NAMESPACE: namespace, POD_NAMESPACE, POD_NAME = "dispatcher" } = environment;
   const access = await findAccess({
     kubeconfig: environment.KUBECONFIG,
@@ -73,6 +74,7 @@ export async function watchChannels(options: {
     isNamespaced,
     log,
     onChange,
+    onDecided,
   });
   let isSynced = false;
   void reflector.hasSynced().then(() => {

@@ -39,8 +39,11 @@ export interface StartedSource {
   stop: () => void | Promise<void>;
 }
 
-/** Starts a source of channels; `onChange` is to be called for each channel that is new or changed. */
-export type StartSource = (onChange: (key: string) => void) => Promise<StartedSource>;
+/** Starts a source of channels; `onChange` is to be called for each channel that is new or changed, `onDecided` when it is no longer undecided. */
+export type StartSource = (
+  onChange: (key: string) => void,
+  onDecided: (key: string) => void,
+) => Promise<StartedSource>;
 
 export interface DispatcherOptions {
   environment: Environment;
@@ -62,9 +65,12 @@ export async function startDispatcher(
     work: (key) => reconciler.reconcile(key),
   });
   let started = false;
-  const { source, fault, stop } = await options.startSource((key) => {
-    if (started) changed(key);
-  });
+  const { source, fault, stop } = await options.startSource(
+    (key) => {
+      if (started) changed(key);
+    },
+    (key) => parts.routes.decided(key),
+  );
   const changed = (key: string): void => {
     const channel = source.get(key);
     // A channel that is known and not yet served is not unknown.

@@ -33,8 +33,8 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     await file.start();
     return { source: file, fault: () => file.fault, stop: () => file.stop() };
   };
-  const startFromCluster: StartSource = (onChange) =>
-    watchChannels({ environment, naming, log, onChange });
+  const startFromCluster: StartSource = (onChange, onDecided) =>
+    watchChannels({ environment, naming, log, onChange, onDecided });
   const steps = await startDispatcher({
     environment,
     configuration,

@@ -42,6 +42,11 @@ export type Receive = (
 const HOLD_MS = 2_000;
 const MAX_HELD = 100;
 const NO_ROUTE = undefined;
+const UNDECIDED = new Refusal(
+  503,
+  "unavailable",
+  "The controller has not decided yet whether the channel may take events.",
+);
 const NO_HOST = new Refusal(400, "invalid", "The Host header is missing.");
 
 /** Makes the function that answers every request to the event port. */
@@ -49,13 +54,15 @@ export function receiver(deps: ReceiverDeps): Receive {
   const { routes, log } = deps;
   let held = 0;
 
-  /** Waits a moment for a channel whose address looks right: it may be on its way to us. */
-  const hold = async (path: string, host: string): Promise<Route> => {
+  /** Waits a moment for a channel whose address looks right, or that is known and undecided: it may be on its way to us. */
+  const hold = async (path: string, host: string, known: Route | undefined): Promise<Route> => {
+    const mayCome = routes.mayCome(path, host) && held < MAX_HELD && !deps.sourceIsDown();
+    if (!mayCome && known !== undefined) return known;
     if (deps.sourceIsDown()) {
       throw new Refusal(503, "unavailable", "It is not known now which channels there are.");
     }
     const unknown = new Refusal(404, "invalid", "No channel has this address.");
-    if (!routes.mayCome(path, host) || held >= MAX_HELD) throw unknown;
+    if (!mayCome) throw unknown;
     held += 1;
     try {
       const route = await routes.wait(host, HOLD_MS);
@@ -82,8 +89,8 @@ export function receiver(deps: ReceiverDeps): Receive {
         fail(error, to);
       }
     };
-    if (route !== undefined) go(route);
-    else hold(path, host).then(go, (error: unknown) => fail(error, NO_ROUTE));
+    if (route !== undefined && !route.isUndecided()) go(route);
+    else hold(path, host, route).then(go, (error: unknown) => fail(error, NO_ROUTE));
   };
 }
 
@@ -99,6 +106,7 @@ interface Acceptance {
 
 function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
   const { request, response, head, route, caller, fail } = acceptance;
+  if (route.isUndecided()) throw UNDECIDED;
   const allowed = route.policy(caller);
   if (allowed !== true) throw new Refusal(403, "forbidden", allowed);
   const { store } = route;

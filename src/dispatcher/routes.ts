@@ -17,6 +17,8 @@ export interface Route {
   store: Store | { unavailable: string };
   /** Why the channel takes no events at all (it mirrors another stream); undefined when it does. */
   readOnly: string | undefined;
+  /** Tells whether it is not known yet if the channel may take events. */
+  isUndecided: () => boolean;
   /** Decides whether a caller may send: true, or the reason why not. */
   policy: (caller: Caller) => true | string;
   /** Counts requests by outcome. */
@@ -66,6 +68,7 @@ export function unavailableRoute(key: string, reason: string, metrics: Metrics):
     key,
     store: { unavailable: reason },
     readOnly: undefined,
+    isUndecided: () => false,
     policy: () => true,
     count: outcomeCounter(metrics, key),
   };
@@ -90,9 +93,19 @@ export class Routes {
     this.#hostsOf.set(route.key, hosts);
     for (const host of hosts) this.#byHost.set(host, route);
     this.#byPath.set(`/${route.key}`, route);
-    // Who waits for a channel waits until it takes events.
-    if ("unavailable" in route.store) return;
-    for (const host of hosts) {
+    this.#letIn(route);
+  }
+
+  /** Lets those go on who wait until it is known whether a channel may take events. */
+  decided(key: string): void {
+    const route = this.#byPath.get(`/${key}`);
+    if (route !== undefined) this.#letIn(route);
+  }
+
+  /** Who waits for a channel waits until it takes events. */
+  #letIn(route: Route): void {
+    if ("unavailable" in route.store || route.isUndecided()) return;
+    for (const host of this.#hostsOf.get(route.key) ?? []) {
       for (const resolve of this.#waiting.get(host) ?? []) resolve(route);
     }
   }

@@ -79,6 +79,45 @@ describe("a channel with which Knative demands what cannot be done", () => {
   });
 });
 
+describe("a channel that no controller has seen yet", () => {
+  const sendToPath = async () =>
+    await fetch(`http://127.0.0.1:${dispatcher.httpPort}/${world.api.namespace}/${name}`, {
+      method: "POST",
+      headers: { "ce-specversion": "1.0", "ce-id": "1", "ce-source": "/a", "ce-type": "t" },
+    });
+
+  it("takes no events, though its stream is there", async () => {
+    await world.createUndecided(name);
+    await world.untilReady(name);
+    const answer = await sendToPath();
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    expect(await answer.text()).toContain("The controller has not decided yet");
+    expect(await send()).toMatchObject({ status: 503 });
+    const { state } = await info();
+    expect(state.messages).toBe(0);
+  });
+
+  it("lets those in who wait at its address when it is decided, and needs no controller from then on", async () => {
+    await world.createUndecided(name);
+    await world.untilReady(name);
+    const sending = send();
+    await world.decide(name);
+    expect(await sending).toMatchObject({ status: 202 });
+    await world.api.client.patch(world.api.ref(name), {
+      spec: { stream: { config: { maxMsgs: 7 } } },
+    });
+    await eventually(async () => (await info()).config.max_msgs === 7, {
+      within,
+      what: "the edit",
+    });
+    expect((await sendToPath()).status).toBe(202);
+    await dispatcher.kill("SIGTERM");
+    dispatcher = await world.start();
+    expect((await sendToPath()).status).toBe(202);
+  });
+});
+
 describe("a change of a channel", () => {
   it("of an annotation alone is noticed: events may be dropped from now on", async () => {
     await world.create(name, { stream: { config: { maxMsgs: 100 } } });

@@ -9,6 +9,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { loadAll } from "js-yaml";
 import { inject } from "vitest";
+import { FIELD_MANAGERS } from "../../../src/api/cluster-names.ts";
 import { type CloudEventClient, createCloudEventClient } from "../../support/cloud-event-client.ts";
 import { kubeconfigFor } from "../../support/cluster.ts";
 import type { Cluster } from "../../support/control-plane.ts";
@@ -53,8 +54,12 @@ export interface ClusterWorld {
     untilReady?: boolean;
     env?: Record<string, string>;
   }): Promise<DispatcherProcess>;
-  /** Makes a channel that a namespace's dispatcher serves. */
+  /** Makes a channel that a namespace's dispatcher serves, and decides about it. */
   create(name: string, spec?: object): Promise<void>;
+  /** Makes one that no controller has seen yet. */
+  createUndecided(name: string, spec?: object): Promise<void>;
+  /** Says as the controller that a channel may take events. */
+  decide(name: string): Promise<void>;
   read(name: string): Promise<Channel | undefined>;
   /** Writes the whole list, as Knative does: a merge patch without a resourceVersion, under its account. */
   subscribe(name: string, ...subscribers: object[]): Promise<void>;
@@ -97,6 +102,17 @@ export async function startClusterWorld(
       },
       { within: 30_000, what: `${type}=${status} of ${name}` },
     );
+  const createUndecided = async (name: string, spec: object = {}) => {
+    const annotations = { "eventing.knative.dev/scope": "namespace" };
+    await client.create(api.channel(name, { metadata: { annotations }, spec }));
+  };
+  const decide = async (name: string) => {
+    const lastTransitionTime = "2026-01-01T00:00:00Z";
+    const conditions = [{ type: "Addressable", status: "True", lastTransitionTime }];
+    const decided = { ...api.channel(name), status: { conditions } };
+    const as = { subresource: "status", fieldManager: FIELD_MANAGERS.controller } as const;
+    await client.apply(decided, as);
+  };
   return {
     api,
     nats,
@@ -121,10 +137,12 @@ export async function startClusterWorld(
       dispatchers.push(dispatcher);
       return dispatcher;
     },
-    async create(name, spec = {}) {
-      const annotations = { "eventing.knative.dev/scope": "namespace" };
-      await client.create(api.channel(name, { metadata: { annotations }, spec }));
+    async create(name, spec) {
+      await createUndecided(name, spec);
+      await decide(name);
     },
+    createUndecided,
+    decide,
     async subscribe(name, ...subscribers) {
       await knative.patch(api.ref(name), { spec: { subscribers } });
     },

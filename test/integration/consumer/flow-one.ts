@@ -100,6 +100,7 @@ function sourceOf(said: Said): ChannelSource {
     keys: () => [...said.channels.keys()],
     get: (key) => said.channels.get(key),
     refusals: () => said.refusals,
+    isUndecided: () => false,
     downForMs: () => 0,
     async isSubscriptionGone(uid) {
       await said.onAsked(uid);

@@ -55,6 +55,7 @@ beforeAll(async () => {
           onUnavailable: () => undefined,
         },
         readOnly: undefined,
+        isUndecided: () => false,
         policy,
         count: (outcome) => void counted.push(outcome),
       },

@@ -34,6 +34,7 @@ function route(key: string): Route {
       onUnavailable: () => undefined,
     },
     readOnly: undefined,
+    isUndecided: () => false,
     policy: () => true,
     count: () => undefined,
   };
@@ -141,6 +142,19 @@ describe("a channel that is not there yet", () => {
     expect(await routes.wait("orders-kn-jsm-channel.default", 1)).toBe(notYet);
     const orders = route("default/orders");
     routes.set(ORDERS, orders);
+    expect(await patient).toBe(orders);
+  });
+
+  it("that is undecided is waited for until it is decided", async () => {
+    const routes = new Routes("cluster.local");
+    let isUndecided = true;
+    const orders = { ...route("default/orders"), isUndecided: () => isUndecided };
+    routes.set(ORDERS, orders);
+    const patient = routes.wait("orders-kn-jsm-channel.default", 60_000);
+    routes.decided("default/orders");
+    expect(await routes.wait("orders-kn-jsm-channel.default", 1)).toBe(orders);
+    isUndecided = false;
+    routes.decided("default/orders");
     expect(await patient).toBe(orders);
   });
 
