@@ -11,7 +11,6 @@ import {
   Timestamp,
   withRule,
   wordOf,
-  ZERO_OR_1_S,
 } from "./fields.ts";
 import { firstOverlap } from "./subjects.ts";
 import { CONSUMER_TYPE, DELIVER_POLICY, meaningOf, REPLAY_POLICY } from "./words.ts";
@@ -60,10 +59,10 @@ export const ConsumerConfigTemplate = withRule(
     optStartTime: Timestamp.optional().describe(
       "Time of the first event, with deliverPolicy ByStartTime (RFC 3339, like 2026-01-31T12:00:00Z).",
     ),
-    ackWait: goDuration(ZERO_OR_1_S)
+    ackWait: goDuration()
       .optional()
       .describe(
-        "How long an event may stay with a dispatcher that says nothing of it, until it is delivered again: a Go duration, at least 1s; 30s where it is 0 or unset.",
+        "How long an event may stay with a dispatcher that says nothing of it, until it is delivered again: a Go duration; 30s where it is 0 or unset, 1s where it is less than that.",
       ),
     maxDeliver: z
       .int()

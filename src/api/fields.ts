@@ -54,13 +54,6 @@ export const ZERO_OR_100_MS: DurationBound = {
   expected: ", 0 or at least 100ms",
 };
 
-/** Bounds a Go duration to 0 or what leaves time for the heartbeats of an event under way. */
-export const ZERO_OR_1_S: DurationBound = {
-  check: (ms) => (ms === 0 || ms >= 1_000 ? undefined : "0 or at least 1s expected"),
-  rule: "(duration(self) == duration('0s') || duration(self) >= duration('1s'))",
-  expected: ", 0 or at least 1s",
-};
-
 /** Reports a fault of an object, at a path below it. */
 export type AddFault = (path: string[], reason: string) => void;
 

@@ -12,6 +12,8 @@ import type { Edit } from "./edits.ts";
 import { isSameValue } from "./same-value.ts";
 
 const DEFAULT_ACK_WAIT_MS = 30_000;
+/** Leaves time for the heartbeats of an event under way: with less, one that comes late is a second copy. */
+export const SHORTEST_ACK_WAIT_MS = 1_000;
 const DEFAULT_MAX_ACK_PENDING = 1_000;
 
 /** The fields of a consumer that a channel decides, each with the path of its spec. */
@@ -53,11 +55,12 @@ export function consumerConfigFor(
 ): Partial<ConsumerConfig> & { durable_name: string } {
   const { consumer } = channel;
   const [onlyFilter, ...moreFilters] = consumer.filterSubjects;
+  const ackWaitMs = Math.max(consumer.ackWaitMs ?? DEFAULT_ACK_WAIT_MS, SHORTEST_ACK_WAIT_MS);
   return {
     durable_name: consumerNameFor(subscriber.uid),
     ack_policy: "explicit",
     // The server takes whole nanoseconds only.
-    ack_wait: Math.round((consumer.ackWaitMs ?? DEFAULT_ACK_WAIT_MS) * NANOS_PER_MS),
+    ack_wait: Math.round(ackWaitMs * NANOS_PER_MS),
     ...(consumer.maxAckPending === undefined ? {} : { max_ack_pending: consumer.maxAckPending }),
     // The server forgets a message whose deliveries are used up; the user's cap is applied by us.
     max_deliver: -1,

@@ -1,18 +1,27 @@
 import type { ChannelSettings, StreamSettings } from "../api/settings.ts";
 import { subjectsOverlap } from "../api/subjects.ts";
 import type { StreamInfo } from "../nats/jetstream.ts";
+import { SHORTEST_ACK_WAIT_MS } from "./consumer-config.ts";
 import type { Unapplied } from "./edits.ts";
 import type { ServedStream } from "./stream.ts";
 
 /** Lists fields of a channel that are accepted and have no effect, each with what happens instead. */
 export function specNotes({ consumer }: ChannelSettings): Unapplied[] {
-  if (consumer.consumerType !== "push") return [];
-  return [
-    {
+  const notes: Unapplied[] = [];
+  if (consumer.consumerType === "push") {
+    notes.push({
       path: "spec.consumerConfigTemplate.consumerType",
       reason: "delivery is by pull, which does all that push does",
-    },
-  ];
+    });
+  }
+  const { ackWaitMs = SHORTEST_ACK_WAIT_MS } = consumer;
+  if (ackWaitMs < SHORTEST_ACK_WAIT_MS) {
+    notes.push({
+      path: "spec.consumerConfigTemplate.ackWait",
+      reason: `${ackWaitMs}ms is below what can be kept without second copies; 1s is in effect`,
+    });
+  }
+  return notes;
 }
 
 /** Lists what of a channel is as it says and may do harm, each with what to do. */

@@ -26,6 +26,10 @@ export const ACCEPTED_CHANNELS: Accepted[] = [
   ["an empty spec", { spec: {} }],
   ["the zeros that Go's types write", { spec: GO_ZEROS }],
   [
+    "an ackWait that the Go implementation keeps",
+    { spec: { consumerConfigTemplate: { ackWait: "500ms" } } },
+  ],
+  [
     "all that the Go implementation has",
     {
       metadata: {

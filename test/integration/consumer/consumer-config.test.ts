@@ -65,6 +65,7 @@ const rows: [what: string, template: Template, is: Record<string, unknown>][] = 
     },
   ],
   ["ackWait", { ackWait: "1m30s" }, { ack_wait: 90 * SECOND_NS }],
+  ["an ackWait that is too short", { ackWait: "500ms" }, { ack_wait: SECOND_NS }],
   ["an ackWait of fractions", { ackWait: "1.0000001s" }, { ack_wait: 1_000_000_100 }],
   ["maxAckPending", { maxAckPending: 7 }, { max_ack_pending: 7 }],
   ["maxAckPending 0, no maximum", { maxAckPending: 0 }, { max_ack_pending: -1 }],

@@ -51,6 +51,7 @@ describe("the configuration of a consumer", () => {
     [{ filterSubjects: ["a", "b"] }, { filter_subjects: ["a", "b"] }],
     [{ sampleFrequency: "7%" }, { sample_freq: "7" }],
     [{ ackWait: "1.23456789s" }, { ack_wait: 1_234_567_890 }],
+    [{ ackWait: "999ms" }, { ack_wait: 1_000_000_000 }],
     [{ maxAckPending: 0 }, { max_ack_pending: -1 }],
   ])("has for %j what the server calls it", (template, config) => {
     expect(wanted(template)).toMatchObject(config);

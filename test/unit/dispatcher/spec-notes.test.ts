@@ -20,6 +20,9 @@ it.each([
     ["spec.consumerConfigTemplate.consumerType"],
   ],
   [{ consumerConfigTemplate: { consumerType: "Pull" } }, []],
+  [{ consumerConfigTemplate: { ackWait: "999ms" } }, ["spec.consumerConfigTemplate.ackWait"]],
+  [{ consumerConfigTemplate: { ackWait: "1s" } }, []],
+  [{ consumerConfigTemplate: { ackWait: "0s" } }, []],
 ])("notes of %j the paths %j", (spec, paths) => {
   expect(specNotes(channelOf(spec)).map(({ path }) => path)).toEqual(paths);
 });
