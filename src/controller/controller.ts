@@ -10,8 +10,6 @@
  *
  * `follow` only looks; `lead` begins to work, and only the one that holds the Lease calls it.
  */
-import { isDeepStrictEqual } from "node:util";
-import { KIND } from "../api/names.ts";
 import type { KubeClient } from "../kube/client.ts";
 import {
   type ControlLoop,
@@ -20,11 +18,10 @@ import {
   type Reconcile,
 } from "../kube/control-loop.ts";
 import type { EventRecorder } from "../kube/event-recorder.ts";
-import { isBeingDeleted } from "../kube/metadata.ts";
-import type { Service } from "../kube/objects.ts";
 import type { Reflector } from "../kube/reflector.ts";
 import { type KubeObject, keyOf } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { concernsDispatcher, ownersOf } from "./concerned.ts";
 import { type DeadLetterSinks, deadLetterSinks } from "./dead-letter-sinks.ts";
 import type { DefaultsFile } from "./defaults-file.ts";
 import { type GoWebhooks, goWebhooks } from "./go-webhooks.ts";
@@ -37,6 +34,7 @@ import { type DispatcherState, dispatcherReconciler } from "./reconcile-dispatch
 import { type Refusal, refusalFor } from "./refusals.ts";
 import type { DispatcherPlan } from "./resources/plan.ts";
 import { CLUSTER_SCOPE, namespaceScope, scopeKeyOf } from "./scope.ts";
+import { type Unreadable, unreadable } from "./unreadable.ts";
 import { createWorld, type World } from "./world.ts";
 
 export interface ControllerDeps {
@@ -69,6 +67,7 @@ export class Controller {
   readonly #sinks: DeadLetterSinks;
   readonly #pruner: SubscriberPruner;
   readonly #goWebhooks: GoWebhooks;
+  readonly #unreadable: Unreadable;
   /** What is known of dispatchers, by the key of their scope. */
   readonly #states = new Map<string, DispatcherState>();
   #deployment: KubeObject = {};
@@ -92,6 +91,11 @@ export class Controller {
       events,
       regarding: () => this.#deployment,
       log,
+    });
+    this.#unreadable = unreadable({
+      world: this.#world,
+      events,
+      regarding: () => this.#deployment,
     });
     this.#pruner = subscriberPruner({
       client,
@@ -125,6 +129,7 @@ export class Controller {
     await Promise.all([this.#world.hasSynced(), features.hasSynced(), policies.hasTried()]);
     this.#deployment = await ownDeployment(this.#deps);
     await this.#goWebhooks.gone();
+    this.#unreadable.tell();
     this.#isLeading = true;
     void this.#world.subscriptions.hasSynced().then(() => {
       this.#areSubscriptionsKnown = true;
@@ -142,6 +147,8 @@ export class Controller {
     if (down !== undefined) return down;
     const webhooks = this.#goWebhooks.fault();
     if (webhooks !== undefined) return webhooks;
+    const unreadable = this.#unreadable.fault();
+    if (unreadable !== undefined) return unreadable;
     const { fault } = this.#deps.defaults;
     return fault === undefined ? true : `the configuration is not right: ${fault}`;
   }
@@ -282,24 +289,6 @@ export class Controller {
       if (isConcerned(channel)) this.#channels.add(keyOf(channel));
     }
   }
-}
-
-/** Tells whether a change of a channel may change its dispatcher's objects. */
-function concernsDispatcher(before: Channel | undefined, after: Channel | undefined): boolean {
-  if (before === undefined || after === undefined) return true;
-  return (
-    scopeKeyOf(before) !== scopeKeyOf(after) ||
-    isBeingDeleted(before) !== isBeingDeleted(after) ||
-    !isDeepStrictEqual(before.spec?.auth, after.spec?.auth) ||
-    !isDeepStrictEqual(before.spec?.deploymentSpecTemplate, after.spec?.deploymentSpecTemplate)
-  );
-}
-
-function ownersOf({ metadata }: Service): string[] {
-  const { namespace, ownerReferences = [] } = metadata ?? {};
-  return ownerReferences
-    .filter(({ kind }) => kind === KIND)
-    .map(({ name }) => `${namespace}/${name}`);
 }
 
 function present<T>(before: T | undefined, after: T | undefined): T[] {

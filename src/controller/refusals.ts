@@ -61,7 +61,7 @@ function whilePoliciesAreUnknown({ status }: Channel): Refusal | undefined {
     return { status: "False", reason: before.reason, message: before.message ?? "" };
   }
   const message =
-    "EventPolicies cannot be read, and one of them may be for this channel, which cannot check who sends yet; the controller's log says why";
+    "EventPolicies cannot be read, and one of them may be for this channel, which cannot check who sends yet; the controller's /readyz and an Event about its Deployment say why";
   return { status: "Unknown", reason: "PoliciesUnknown", message };
 }
 

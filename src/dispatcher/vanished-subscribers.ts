@@ -7,6 +7,8 @@
  */
 import { consumerNameFor } from "../api/names.ts";
 import type { ChannelSettings } from "../api/settings.ts";
+import { isForbidden } from "../kube/kube-error.ts";
+import { errorMessage } from "../runtime/errors.ts";
 import type { ChannelSource } from "./channel-source.ts";
 import {
   type ConsumerContext,
@@ -15,11 +17,12 @@ import {
   subscribersOnStream,
 } from "./consumer.ts";
 import type { ServedChannel } from "./served-channel.ts";
+import type { StreamContext } from "./stream-ownership.ts";
 
 /** Pauses, and deletes where it is certain. Tells whether somebody is still waited for. */
 export async function dropVanished(
   state: ServedChannel,
-  context: ConsumerContext,
+  context: StreamContext,
   source: ChannelSource,
 ): Promise<boolean> {
   const { channel } = state;
@@ -32,7 +35,9 @@ export async function dropVanished(
   for (const uid of vanished) await state.subscribers.get(uid)?.subscription.pause();
   const gone = await Promise.all(
     vanished.map((uid) =>
-      isLeader ? source.isSubscriptionGone(uid) : isConsumerDeleted(channel, uid, context),
+      isLeader
+        ? isSubscriptionGone(uid, context, source)
+        : isConsumerDeleted(channel, uid, context),
     ),
   );
   let isWaiting = false;
@@ -52,6 +57,25 @@ export async function dropVanished(
   // Who leads later does not know what was left behind meanwhile.
   state.isSwept = isLeader && !isWaiting;
   return isWaiting;
+}
+
+/** Where nobody may look, nobody is ever gone: that is for an administrator to know. */
+async function isSubscriptionGone(
+  uid: string,
+  { note }: Pick<StreamContext, "note">,
+  source: ChannelSource,
+): Promise<boolean> {
+  try {
+    return await source.isSubscriptionGone(uid);
+  } catch (error) {
+    if (isForbidden(error)) {
+      note({
+        ...{ type: "Warning", reason: "SubscriptionsUnknown", action: "DeleteConsumer" },
+        note: `subscribers are not on the channel any more, and their consumers stay, since nobody can find out whether their Subscriptions are gone: ${errorMessage(error)}`,
+      });
+    }
+    throw error;
+  }
 }
 
 /** The leader finds out who is gone; the others see what it did. */

@@ -54,6 +54,7 @@ export class Reflector<T extends KubeObject> {
   readonly #whenTried: Promise<void>;
   #tried: () => void = () => undefined;
   #knowledge: "nothing" | "objects" | "no such API" = "nothing";
+  readonly #failureHandlers: (() => void)[] = [];
   #running: Promise<void> | undefined;
   #resourceVersion: string | undefined;
   #failure: KubeError | undefined;
@@ -86,6 +87,11 @@ export class Reflector<T extends KubeObject> {
   /** Calls a handler for what is known already and for every change. */
   onChange(handler: ChangeHandler<T>): void {
     this.#store.onChange(handler);
+  }
+
+  /** Calls a handler when the watch goes down, and when it stays down for another reason. */
+  onFailure(handler: () => void): void {
+    this.#failureHandlers.push(handler);
   }
 
   /** Resolves when the first list is in the store and its handlers were called; not at all after a stop. */
@@ -210,6 +216,7 @@ export class Reflector<T extends KubeObject> {
     }
     this.#failure = failure;
     this.#failures += 1;
+    if (isNews) for (const handler of this.#failureHandlers) handler();
   }
 
   async #pause(): Promise<void> {

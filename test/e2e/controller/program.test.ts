@@ -178,6 +178,39 @@ it("takes a new configuration of dispatchers at once, and keeps the last good on
   });
 });
 
+it("says on /readyz and in an Event what it may not read and works without", async () => {
+  const role = {
+    ...{ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole" },
+    name: "jetstream-ch-controller",
+  };
+  type Rules = { rules: { resources: string[] }[] };
+  const { rules } = await world.client.get<Rules>(role);
+  const optional = ["subscriptions", "eventpolicies"];
+  const without = (resources: string[]) => !resources.some((name) => optional.includes(name));
+  await world.client.patch(role, { rules: rules.filter(({ resources }) => without(resources)) });
+  try {
+    const program = await start("blind");
+    const says = (text: string) =>
+      eventually(async () => (await program.ask("/readyz")).text.includes(text), {
+        within,
+        what: `"${text}" on /readyz`,
+      });
+    await says("eventpolicies.eventing.knative.dev is forbidden");
+    const events = { apiVersion: "events.k8s.io/v1", kind: "Event", namespace: SYSTEM };
+    const reasons = async () => {
+      const { items } = await world.client.list<{ reason: string; note?: string }>(events);
+      return items.filter(({ note }) => note?.includes("is forbidden")).map(({ reason }) => reason);
+    };
+    const both = expect.arrayContaining(["PoliciesUnknown", "SubscriptionsUnknown"]);
+    await eventually(async () => expect(await reasons()).toEqual(both), {
+      within,
+      what: "both Events",
+    });
+  } finally {
+    await world.client.patch(role, { rules });
+  }
+});
+
 it("hands the number of replicas over to an autoscaler, and takes it back", async () => {
   const path = await writeDefaults("scaling", "clusterDefault: { replicas: 2 }\n");
   await start("scaling", { DISPATCHER_CONFIG_PATH: path });

@@ -109,6 +109,37 @@ describe("a consumer", () => {
     await untilNone("gone");
   });
 
+  it("stays while the dispatcher may not read Subscriptions, and an Event says why", async () => {
+    await ofGone("unknown");
+    const { client, namespace } = world.api;
+    const rbac = "rbac.authorization.k8s.io";
+    const named = { apiVersion: `${rbac}/v1`, name: "jetstream-ch-dispatcher" };
+    const whole = { ...named, kind: "RoleBinding", namespace };
+    const binding = await client.get<KubeObject>(whole);
+    const { rules } = await client.get<{ rules: { resources: string[] }[] }>({
+      ...named,
+      kind: "ClusterRole",
+    });
+    const metadata = { namespace, name: "without-subscriptions" };
+    await client.create({
+      ...{ apiVersion: named.apiVersion, kind: "Role", metadata },
+      rules: rules.filter(({ resources }) => !resources.includes("subscriptions")),
+    } as KubeObject);
+    const roleRef = { apiGroup: rbac, kind: "Role", name: metadata.name };
+    await client.create({ ...binding, metadata, roleRef } as KubeObject);
+    await client.delete(whole);
+    await world.subscribe("unknown");
+    const isTold = async () =>
+      (await world.events("unknown")).some((event) =>
+        /^Warning SubscriptionsUnknown: .*cannot list subscriptions/.test(event),
+      );
+    await eventually(isTold, { within, what: "the Event" });
+    expect(await consumersOf("unknown")).toHaveLength(1);
+    const { name } = named;
+    await client.create({ ...binding, metadata: { namespace, name } } as KubeObject);
+    await untilNone("unknown");
+  });
+
   it("that was left behind while no dispatcher ran goes when one leads again", async () => {
     await ofGone("orphan");
     await dispatcher.kill("SIGTERM");
