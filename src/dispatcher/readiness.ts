@@ -8,8 +8,8 @@ import { REFUSAL_REASONS, type ServedChannel } from "./served-channel.ts";
  * that come later do not count, and a lost connection does: another replica may have one.
  */
 export function readiness(deps: {
-  connection: Connection;
-  source: ChannelSource;
+  connection: { state: Pick<Connection["state"], "state" | "lastError"> };
+  source: Pick<ChannelSource, "keys" | "get">;
   served: ReadonlyMap<string, ServedChannel>;
   /** Why the source can give nothing; undefined when it can. */
   sourceFault: () => string | undefined;

@@ -29,6 +29,16 @@ describe("an Event on the channel tells", () => {
     await world.create("made");
     await world.untilReady("made");
     await untilEvent("made", new RegExp(`^Normal StreamCreated: stream ${streamOf("made")} `));
+    // Without it `kubectl describe` does not show them.
+    const core = { apiVersion: "v1", kind: "Event", namespace: world.api.namespace };
+    const { items } = await world.api.client.list<{
+      involvedObject: { name: string; uid: string };
+    }>(core);
+    const regarding = items.filter(({ involvedObject }) => involvedObject.name === "made");
+    const uid = (await world.read("made"))?.metadata.uid;
+    expect(new Set(regarding.map(({ involvedObject }) => involvedObject.uid))).toEqual(
+      new Set([uid]),
+    );
     const spec = { stream: { config: { maxAge: "1h" } } };
     await world.api.client.patch(world.api.ref("made"), { spec });
     await untilEvent("made", /^Normal StreamUpdated: .*max_age from no maximum to 3600s/);
