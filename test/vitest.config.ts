@@ -1,6 +1,16 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
+/** Run in short in `npm test` and in long in `npm run test:faults`. */
+const fuzz = ["{unit,integration}/**/*.fuzz.test.ts"];
+const fuzzed = (cases: number) => ({
+  fuzz: {
+    cases: Number(process.env.FUZZ_CASES ?? cases),
+    seed: Number(process.env.FUZZ_SEED ?? 20_261_121),
+    path: process.env.FUZZ_PATH,
+  },
+});
+
 /** Take minutes, and are `npm run test:faults`. */
 const faults = [
   "e2e/faults/**/*.test.ts",
@@ -16,6 +26,7 @@ export default defineConfig({
       "./support/summary-reporter.ts",
     ],
     globalSetup: ["./support/global-setup.ts"],
+    provide: fuzzed(10_000),
     projects: [
       {
         extends: true,
@@ -49,7 +60,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "faults",
-          include: [...faults],
+          include: [...faults, ...fuzz],
+          provide: fuzzed(100_000),
           globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
           testTimeout: 240_000,
           hookTimeout: 120_000,
