@@ -1,4 +1,11 @@
-import { InvalidEventError, isAttributeName } from "./attributes.ts";
+import {
+  headerFault,
+  InvalidEventError,
+  isAttributeName,
+  isUnsetHeader,
+  requiredHeadersFault,
+  textFault,
+} from "./attributes.ts";
 import { attributeOf, type Event, isPassThroughHeader } from "./event.ts";
 import { eventFromStructured } from "./event-from-structured.ts";
 import { looksLikeJsonEvent } from "./json-event.ts";
@@ -13,8 +20,9 @@ import { nativeEvent } from "./native-message.ts";
  *   3. a JSON object with `specversion`: a structured event without headers, as the Go implementation stored them
  *   4. anything else, the first three when they turn out to be invalid included: a native NATS message, wrapped
  *
- * Called for every delivery. What it returns may still hold hostile text of native producers in its header values and
- * pass-through names; `httpMessageFor` is the gate before HTTP. `Nats-*` and all unknown headers stay behind.
+ * Called for every delivery. A header that can be no attribute, by its name or its value, stays behind, as do `Nats-*` and
+ * all unknown ones. What it returns may still hold hostile text of native producers in its pass-through headers;
+ * `httpMessageFor` is the gate before HTTP.
  */
 
 /** A message as a stream holds it. */
@@ -86,12 +94,12 @@ function sortHeader(sorted: MessageHeaders, name: string, values: string[]): voi
   if (name.startsWith("ce-")) {
     const attribute = name.slice(3);
     if (attribute === "datacontenttype") {
-      sorted.dataContentType = value.trim() || undefined;
-    } else if (isAttributeName(attribute)) {
+      sorted.dataContentType = contentTypeIn(value);
+    } else if (isAttribute(attribute, value)) {
       sorted.attributes.push([attribute, value]);
     }
   } else if (name === "content-type") {
-    sorted.contentType = value.trim() || undefined;
+    sorted.contentType = contentTypeIn(value);
   } else if (isPassThroughHeader(name)) {
     for (const each of values) {
       sorted.passThrough.push([name, each]);
@@ -99,15 +107,20 @@ function sortHeader(sorted: MessageHeaders, name: string, values: string[]): voi
   }
 }
 
-/** Tells whether the attributes hold what every event must have; what else may be wrong with them is the subscriber's to judge. */
-function isComplete(attributes: Event["attributes"]): boolean {
-  const version = attributeOf(attributes, "specversion");
+function isAttribute(name: string, value: string): boolean {
   return (
-    (version === "1.0" || version === "0.3") &&
-    Boolean(attributeOf(attributes, "id")) &&
-    Boolean(attributeOf(attributes, "source")) &&
-    Boolean(attributeOf(attributes, "type"))
+    isAttributeName(name) && !isUnsetHeader(name, value) && headerFault(name, value) === undefined
   );
+}
+
+function contentTypeIn(value: string): string | undefined {
+  const type = value.trim();
+  return type === "" || textFault("datacontenttype", type) !== undefined ? undefined : type;
+}
+
+/** Tells whether the attributes, each valid in itself, hold what every event must have. */
+function isComplete(attributes: Event["attributes"]): boolean {
+  return requiredHeadersFault((name) => attributeOf(attributes, name)) === undefined;
 }
 
 function structuredIfValid(

@@ -2,11 +2,12 @@ import { isUtf8 } from "node:buffer";
 import {
   checkAttributeName,
   checkAttributeText,
-  checkRequired,
-  decodeHeaderValue,
+  checkHeaderText,
+  checkRequiredHeaders,
   InvalidEventError,
+  isUnsetHeader,
 } from "./attributes.ts";
-import { type Event, isPassThroughHeader } from "./event.ts";
+import { attributeOf, type Event, isPassThroughHeader } from "./event.ts";
 import { eventFromStructured } from "./event-from-structured.ts";
 import { eventFormat } from "./media-type.ts";
 
@@ -42,6 +43,9 @@ export function eventFromResponse(
       return undefined;
     }
     checkBinary(attributes);
+    if (contentType !== undefined) {
+      checkAttributeText("datacontenttype", contentType);
+    }
     return { attributes, contentType, data: body, structured: undefined, passThrough };
   } catch (error) {
     if (error instanceof InvalidEventError) {
@@ -59,10 +63,7 @@ function sortHeaders(headers: string[]): ResponseHeaders {
     if (name === "content-type") {
       sorted.contentType ??= value.trim() || undefined;
     } else if (name.startsWith("ce-")) {
-      // The content type of the data has a header of its own; the binding forbids this one beside it (§3.1.1).
-      if (name !== "ce-datacontenttype") {
-        sorted.attributes.push([name.slice(3), value]);
-      }
+      addAttribute(sorted, name.slice(3), value);
     } else if (isPassThroughHeader(name)) {
       sorted.passThrough.push([name, value]);
     }
@@ -70,18 +71,24 @@ function sortHeaders(headers: string[]): ResponseHeaders {
   return sorted;
 }
 
+function addAttribute({ attributes }: ResponseHeaders, name: string, value: string): void {
+  // The content type of the data has a header of its own; the binding forbids this one beside it (§3.1.1).
+  if (name !== "datacontenttype" && !isUnsetHeader(name, value)) {
+    attributes.push([name, value]);
+  }
+}
+
 function checkBinary(attributes: Event["attributes"]): void {
-  const texts = new Map<string, string>();
+  const names = new Set<string>();
   for (const [name, value] of attributes) {
     checkAttributeName(name);
-    if (texts.has(name)) {
+    if (names.has(name)) {
       throw new InvalidEventError(`The attribute ${name} is there twice: once is allowed.`);
     }
-    const text = decodeHeaderValue(value);
-    checkAttributeText(name, text);
-    texts.set(name, text);
+    checkHeaderText(name, value);
+    names.add(name);
   }
-  checkRequired((name) => texts.get(name));
+  checkRequiredHeaders((name) => attributeOf(attributes, name));
 }
 
 /** Reads a header's bytes, which HTTP hands over as Latin-1, as the UTF-8 they are for senders that did not percent-encode. */

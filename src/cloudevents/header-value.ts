@@ -16,6 +16,22 @@ export function decodeHeaderValue(value: string): string {
   return unquoted.includes("%") ? percentDecoded(unquoted) : unquoted;
 }
 
+/** Tells whether what is percent-encoded in an attribute's header form is UTF-8; a `%` that begins no escape stands for itself. */
+export function isEncodedText(value: string): boolean {
+  if (!value.includes("%")) {
+    return true;
+  }
+  const unquoted = value.includes('"') ? unescapeQuotedStrings(value) : value;
+  for (const [escapes] of unquoted.matchAll(/(?:%[\da-f]{2})+/gi)) {
+    try {
+      decodeURIComponent(escapes);
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** Encodes an attribute's text for a header: space, `"`, `%` and all outside U+0021-U+007E as %XX of UTF-8 (CloudEvents HTTP binding §3.1.3.2). */
 export function encodeHeaderValue(text: string): string {
   return NOT_PLAIN.test(text) ? percentEncoded(text, NOT_PLAIN) : text;

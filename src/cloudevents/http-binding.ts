@@ -9,10 +9,11 @@
 import { isUtf8 } from "node:buffer";
 import {
   checkAttributeName,
-  checkAttributeText,
-  checkRequired,
+  checkHeaderText,
+  checkRequiredHeaders,
   decodeHeaderValue,
   InvalidEventError,
+  isUnsetHeader,
 } from "./attributes.ts";
 import { isPassThroughHeader } from "./event.ts";
 import { printableHeaderValue } from "./header-value.ts";
@@ -145,18 +146,15 @@ export function binaryEvent(head: RequestHead): Uint8Array {
       value = repaired(name, value);
       values[index] = value;
     }
+    if (isUnsetHeader(name, value)) continue;
+    checkHeaderText(name, value);
     lines += `ce-${name}: ${value}\r\n`;
   }
-  const attribute = (name: string): string | undefined => {
+  const header = (name: string): string | undefined => {
     const index = names.indexOf(name);
-    return index === -1 ? undefined : decodeHeaderValue(values[index] as string);
+    return index === -1 ? undefined : values[index];
   };
-  for (const [index, value] of values.entries()) {
-    if (value.includes("%")) checkEncodedText(names[index] as string, value);
-  }
-  // A URI's own %20 comes as it is from senders that encode nothing: it is no space then.
-  const rawSource = values[names.indexOf("source")];
-  checkRequired((name) => (name === "source" ? rawSource : attribute(name)));
+  checkRequiredHeaders(header);
   const { contentType } = head;
   if (contentType !== undefined && contentType !== "") {
     if (NOT_PRINTABLE.test(contentType)) {
@@ -164,6 +162,10 @@ export function binaryEvent(head: RequestHead): Uint8Array {
     }
     lines += `ce-datacontenttype: ${contentType}\r\n`;
   }
+  const attribute = (name: string): string | undefined => {
+    const value = header(name);
+    return value === undefined ? undefined : decodeHeaderValue(value);
+  };
   return headerBlock(attribute, lines + head.passThrough);
 }
 
@@ -187,23 +189,6 @@ function headerBlock(attribute: (name: string) => string | undefined, lines: str
     knativebrokerttl: attribute("knativebrokerttl"),
   });
   return Buffer.from(`NATS/1.0\r\nNats-Msg-Id: ${id}\r\n${lines}\r\n`, "latin1");
-}
-
-/**
- * Checks the text of a value with percent signs. Bytes that are no UTF-8 must be rejected (§3.1.3.2);
- * a `%` that begins no escape stands for itself, since there are senders that encode nothing.
- */
-function checkEncodedText(name: string, value: string): void {
-  for (const [bytes] of value.matchAll(/(?:%[\da-f]{2})+/gi)) {
-    try {
-      decodeURIComponent(bytes);
-    } catch (cause) {
-      throw new InvalidEventError(`The attribute ${name} must be percent-encoded UTF-8.`, {
-        cause,
-      });
-    }
-  }
-  checkAttributeText(name, decodeHeaderValue(value));
 }
 
 /** Puts raw UTF-8 into its percent-encoded form: not allowed in headers, but it is clear what it means. */

@@ -19,7 +19,7 @@ export function jsonBody(event: Event): Buffer {
   for (const [name, value] of event.attributes) {
     // In 0.3 this tells how a string holds the data, which is decided anew here; in binary mode it means nothing.
     if (isAttributeName(name) && !(isOldVersion && name === "datacontentencoding")) {
-      head += `${head === "{" ? "" : ","}"${name}":${JSON.stringify(decodeHeaderValue(value))}`;
+      head += `${head === "{" ? "" : ","}"${name}":${JSON.stringify(textOf(name, value))}`;
     }
   }
   if (contentType !== undefined) {
@@ -41,4 +41,10 @@ export function jsonBody(event: Event): Buffer {
       ? `${head},"datacontentencoding":"base64","data":${base64}}`
       : `${head},"data_base64":${base64}}`,
   );
+}
+
+function textOf(name: string, value: string): string {
+  const text = decodeHeaderValue(value);
+  // A URI's own %20, of a sender that encodes nothing, stands for itself: with a space it would be no URI.
+  return name === "source" && /\s/.test(text) ? value : text;
 }

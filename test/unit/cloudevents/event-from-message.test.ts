@@ -75,6 +75,29 @@ describe("a stored binary event", () => {
     );
   });
 
+  it.each([{ "ce-specversion": '"1.0"' }, { "ce-specversion": "%31.0" }, { "ce-type": '"a b"' }])(
+    "is known in whatever form its headers have: %j",
+    (headers) => {
+      const { attributes } = eventFromMessage(message({ ...BINARY, ...headers }));
+      expect(attributes).toContainEqual(["id", "1"]);
+      expect(attributes).toHaveLength(4);
+    },
+  );
+
+  it.each([
+    ["ce-subject", "a\nb"],
+    ["ce-subject", "a%00b"],
+    ["ce-subject", "%FF"],
+    ["ce-subject", ""],
+    ["ce-dataschema", ""],
+    ["ce-time", "yesterday"],
+    ["ce-datacontenttype", "text/plain\nx: y"],
+    ["content-type", "text/plain\u0085"],
+  ])("loses an attribute that no event may have, and nothing else: %s %j", (name, value) => {
+    const event = eventFromMessage(message({ ...BINARY, [name]: value }));
+    expect(event).toEqual(eventFromMessage(message(BINARY)));
+  });
+
   it("loses header names that are no attributes and all that is not meant to travel", () => {
     const event = eventFromMessage(
       message({
@@ -191,6 +214,17 @@ describe("a message of a native NATS producer", () => {
     expect(event.attributes).toContainEqual(["id", "ORDERS-42"]);
     expect(event.attributes).toContainEqual(["specversion", "1.0"]);
     expect(event.structured).toBeUndefined();
+  });
+
+  it.each([
+    { "ce-id": "%FF" },
+    { "ce-id": '""' },
+    { "ce-source": "a b" },
+    { "ce-type": "a\u0000" },
+    { "ce-specversion": "2.0" },
+  ])("is what looks like an event and lacks what an event must have: %j", (headers) => {
+    const { attributes } = eventFromMessage(message({ ...BINARY, ...headers }));
+    expect(attributes).toContainEqual(["type", "dev.knative.nats.message"]);
   });
 
   it("keeps the attributes it has, but none that the wrapper sets", () => {

@@ -49,6 +49,19 @@ describe("a response is an event", () => {
     });
   });
 
+  it("with a source whose URI has escapes of its own", () => {
+    const headers = [...BINARY.slice(0, 4), "ce-source", "/a%20b", "ce-type", "t"];
+    expect(eventFromResponse(headers, BODY)).toMatchObject({
+      attributes: expect.arrayContaining([["source", "/a%20b"]]),
+    });
+  });
+
+  it("without a subject when that is empty", () => {
+    expect(eventFromResponse([...BINARY, "ce-subject", ""], BODY)).toEqual(
+      eventFromResponse(BINARY, BODY),
+    );
+  });
+
   it("with raw UTF-8 in a header, which arrives as Latin-1", () => {
     const subject = Buffer.from("é€").toString("latin1");
     expect(eventFromResponse([...BINARY, "ce-subject", subject], BODY)).toMatchObject({
@@ -77,6 +90,8 @@ describe("a response is an invalid event", () => {
     [[...BINARY, "ce-my_ext", "2"], "my_ext"],
     [[...BINARY, "ce-subject", "a%0D%0Ab"], "attribute subject"],
     [[...BINARY, "ce-time", "now"], "attribute time"],
+    [[...BINARY, "ce-subject", "%FF"], "attribute subject"],
+    [[...BINARY, "content-type", "a/b\u00c2\u0085"], "attribute datacontenttype"],
   ])("with the headers %j", (headers, named) => {
     const error = eventFromResponse(headers, BODY);
     expect(error).toBeInstanceOf(InvalidEventError);

@@ -167,6 +167,29 @@ describe("a binary event", () => {
     );
   });
 
+  it.each(["ce-subject", "ce-dataschema"])(
+    "has no %s when that is empty, as senders write one that they have not",
+    (name) => {
+      for (const unset of ["", '""']) {
+        expect(binaryBlock({ ...BINARY, [name]: unset })).toBe(binaryBlock(BINARY));
+      }
+    },
+  );
+
+  it("is refused for escapes that are no UTF-8 once the quotes between them are gone", () => {
+    expect(() => binaryBlock({ ...BINARY, "ce-subject": '"%"FF' })).toThrow(
+      "attribute subject must be percent-encoded UTF-8",
+    );
+  });
+
+  it("is not refused for escapes that are UTF-8 once the quotes between them are gone", () => {
+    expect(binaryBlock({ ...BINARY, "ce-subject": '"%C3"%A4' })).toContain('ce-subject: "%C3"%A4');
+  });
+
+  it("is refused for a source that is empty but for its quotes", () => {
+    expect(() => binaryBlock({ ...BINARY, "ce-source": '""' })).toThrow("source is empty");
+  });
+
   it("keeps a source whose URI has escapes of its own, encoded again or not", () => {
     expect(binaryBlock({ ...BINARY, "ce-source": "/a%20b" })).toContain(
       "\r\nce-source: /a%20b\r\n",

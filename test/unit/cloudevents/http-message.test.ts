@@ -153,6 +153,14 @@ describe("the json format", () => {
     }
   });
 
+  it("leaves a URI's own escape in the source, where decoded it would be a space", () => {
+    const attributes = CORE.map(([name, value]): [string, string] =>
+      name === "source" ? [name, "/a%20b%C3%A4"] : [name, value],
+    );
+    const body = textOf(httpMessageFor(event({ attributes }), "json"));
+    expect(JSON.parse(body).source).toBe("/a%20b%C3%A4");
+  });
+
   it("writes attributes as decoded text", () => {
     const attributes: Event["attributes"] = [
       ...CORE,

@@ -197,6 +197,8 @@ describe("an event is refused", () => {
     ],
     ["an id that is null", Buffer.from(`{${CORE.replace('"1"', "null")}}`), "attribute id"],
     ["a wrong time", eventWith('"time":"now"'), "attribute time"],
+    ["an empty subject", eventWith('"subject":""'), "attribute subject is empty"],
+    ["an empty dataschema", eventWith('"dataschema":""'), "attribute dataschema is empty"],
     ["base64 that is a number", eventWith('"data_base64":1'), "data_base64"],
   ])("for %s", (_, bytes, named) => {
     expect(() => scanJsonEvent(bytes)).toThrow(InvalidEventError);
