@@ -31,13 +31,59 @@ export function fuzzTimeoutMs(msPerCase: number): number {
   return 60_000 + fuzz.cases * msPerCase;
 }
 
-/** Makes fast-check's parameters for a test whose property tries `casesAtOnce` cases. */
-export function fuzzParameters<Ts>(casesAtOnce = 1): fc.Parameters<Ts> {
+/** Makes fast-check's parameters for a test that tries a share of the cases. */
+export function fuzzParameters<Ts>(share = 1): fc.Parameters<Ts> {
   return {
     seed: fuzz.seed,
-    numRuns: Math.ceil(fuzz.cases / casesAtOnce),
+    numRuns: Math.ceil(fuzz.cases * share),
     ...(fuzz.path === undefined ? {} : { path: fuzz.path }),
   };
+}
+
+/** Lists the cases of a test that tries many at once; with FUZZ_PATH the one with this number. */
+export function fuzzCases<T>(arbitrary: fc.Arbitrary<T>, share = 1): T[] {
+  const cases = fc.sample(arbitrary, {
+    seed: fuzz.seed,
+    numRuns: Math.ceil(fuzz.cases * share),
+  });
+  return fuzz.path === undefined ? cases : cases.slice(Number(fuzz.path), Number(fuzz.path) + 1);
+}
+
+/**
+ * Tries cases, `size` at once. When that fails, each of them is tried alone, and the error names the first that fails, or
+ * says that none does.
+ */
+export async function tryInBatches(
+  cases: readonly Uint8Array[],
+  size: number,
+  attempt: (batch: readonly Uint8Array[]) => Promise<void>,
+): Promise<void> {
+  for (let from = 0; from < cases.length; from += size) {
+    const batch = cases.slice(from, from + size);
+    try {
+      await attempt(batch);
+    } catch (cause) {
+      for (const [index, each] of batch.entries()) await tryAlone(each, from + index, attempt);
+      const range = `${from} to ${from + batch.length - 1}`;
+      throw new Error(`cases ${range} of seed ${fuzz.seed} fail together, and none alone`, {
+        cause,
+      });
+    }
+  }
+}
+
+async function tryAlone(
+  bytes: Uint8Array,
+  index: number,
+  attempt: (batch: readonly Uint8Array[]) => Promise<void>,
+): Promise<void> {
+  try {
+    await attempt([bytes]);
+  } catch (cause) {
+    const again = `FUZZ_SEED=${fuzz.seed} FUZZ_CASES=${fuzz.cases} FUZZ_PATH=${index}`;
+    const base64 = Buffer.from(bytes).toString("base64");
+    throw new Error(`${again} fails: base64 ${base64}: ${String(cause)}`, { cause });
+  }
 }
 
 /** Makes bytes whose failures are printed in base64, and as text. */

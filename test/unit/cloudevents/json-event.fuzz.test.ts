@@ -136,7 +136,7 @@ it(
         expect(again.attributes.sort()).toEqual(event.attributes.sort());
         expect(Buffer.from(again.data).equals(event.data)).toBe(true);
       }),
-      fuzzParameters(),
+      fuzzParameters(1 / 4),
     );
   },
   fuzzTimeoutMs(2),
