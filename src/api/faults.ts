@@ -18,8 +18,10 @@ const KINDS: Readonly<Record<string, string>> = {
   string: "a text",
 };
 
-/** Shows a value in an error sentence: quoted when it is a text, and cut when it is long. */
+/** Shows a value in an error sentence: quoted when it is a text, cut when it is long, and by its kind when there are others in it. */
 export function shown(value: unknown): string {
+  // A YAML alias can make it cyclic, which JSON cannot write.
+  if (typeof value === "object" && value !== null) return shownKind(value);
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

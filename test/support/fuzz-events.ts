@@ -254,7 +254,7 @@ export const attributeHeaders: fc.Arbitrary<[name: string, value: string][]> = f
     specversion: SPECVERSION,
     odd: fc.option(fc.tuple(fc.constantFrom("id", "source", "type"), attributeText), { freq: 4 }),
     more: fc.oneof(
-      fc.constant([]),
+      fc.constant<[string, string][]>([]),
       fc.array(fc.tuple(attributeName, attributeText), { maxLength: 3 }),
     ),
     id: fc.nat().map(String),

@@ -115,7 +115,7 @@ async function attempt(batch: readonly Uint8Array[]): Promise<void> {
     expect(requests).toHaveLength(state.last_seq);
     expect(requests.some((request) => request.event?.id === id)).toBe(true);
     const faults = requests
-      .slice(judged)
+      .slice(judged[format])
       .flatMap((request) =>
         judge(request).map((fault) => [fault, request.rawHeaders, request.body.toString("base64")]),
       );

@@ -163,7 +163,11 @@ async function attempt(batch: readonly Uint8Array[]): Promise<void> {
 it(
   `${fuzz.cases * SHARE} hostile answers (seed ${fuzz.seed}) each have an outcome, pass on nothing that is no event, and stop no good one`,
   async () => {
-    await tryInBatches(fuzzCases(fc.oneof(answer, mutationsOf(answer, TOKENS)), SHARE), AT_ONCE, attempt);
+    await tryInBatches(
+      fuzzCases(fc.oneof(answer, mutationsOf(answer, TOKENS)), SHARE),
+      AT_ONCE,
+      attempt,
+    );
     if (fuzz.path === undefined) {
       expect(Math.min(seen.none, seen.answered)).toBeGreaterThan((fuzz.cases * SHARE) / 10);
       expect(seen.events).toBeGreaterThan((fuzz.cases * SHARE) / 50);

@@ -116,7 +116,7 @@ const request = fc
   .record({
     target,
     attributes: attributeHeaders,
-    others: fc.oneof(fc.constant([]), fc.array(otherHeader, { maxLength: 2 })),
+    others: fc.oneof(fc.constant<[string, string][]>([]), fc.array(otherHeader, { maxLength: 2 })),
     isStructured: fc.boolean(),
     encoding: fc.constantFrom("latin1" as const, "utf8" as const),
     // What breaks HTTP itself hides what is wrong with the event.

@@ -90,6 +90,12 @@ it("repeats no more than a part of a long value", () => {
   expect(sentence?.length).toBeLessThan(200);
 });
 
+it("refuses a value that holds itself, as a YAML alias can make one", () => {
+  const kind: unknown[] = [];
+  kind.push(kind);
+  expect(faultsOf({ kind })).toEqual(['kind: "NatsJetStreamChannel" expected, got a list']);
+});
+
 function valid(): object {
   return {
     apiVersion: "messaging.knative.dev/v1alpha1",
