@@ -192,76 +192,84 @@ it(
   fuzzTimeoutMs(3),
 );
 
-it("reads back every duration that it is given, in Go's form and in that of ISO 8601", () => {
-  const parts = fc.record({
-    h: fc.nat(1_000),
-    m: fc.nat(10_000),
-    s: fc.nat(100_000),
-    ms: fc.nat(999),
-  });
-  fc.assert(
-    fc.property(parts, ({ h, m, s, ms }) => {
-      const totalMs = h * 3_600_000 + m * 60_000 + s * 1_000 + ms;
-      const fraction = String(ms).padStart(3, "0");
-      expect(parseGoDuration(`${h}h${m}m${s}s${ms}ms`)).toBe(totalMs);
-      expect(parseGoDuration(`${h}h${m}m${s}.${fraction}s`)).toBe(totalMs);
-      expect(parseIsoDuration(`PT${h}H${m}M${s}.${fraction}S`)).toBe(totalMs);
-      expect(parseIsoDuration(`P${h}DT${m}M`)).toBe(h * 86_400_000 + m * 60_000);
-    }),
-    fuzzParameters(SHARE),
-  );
-});
+it(
+  "reads back every duration that it is given, in Go's form and in that of ISO 8601",
+  () => {
+    const parts = fc.record({
+      h: fc.nat(1_000),
+      m: fc.nat(10_000),
+      s: fc.nat(100_000),
+      ms: fc.nat(999),
+    });
+    fc.assert(
+      fc.property(parts, ({ h, m, s, ms }) => {
+        const totalMs = h * 3_600_000 + m * 60_000 + s * 1_000 + ms;
+        const fraction = String(ms).padStart(3, "0");
+        expect(parseGoDuration(`${h}h${m}m${s}s${ms}ms`)).toBe(totalMs);
+        expect(parseGoDuration(`${h}h${m}m${s}.${fraction}s`)).toBe(totalMs);
+        expect(parseIsoDuration(`PT${h}H${m}M${s}.${fraction}S`)).toBe(totalMs);
+        expect(parseIsoDuration(`P${h}DT${m}M`)).toBe(h * 86_400_000 + m * 60_000);
+      }),
+      fuzzParameters(SHARE),
+    );
+  },
+  fuzzTimeoutMs(3),
+);
 
-it("reads any text as a duration or a size, or refuses it with a RangeError", () => {
-  const text = fc.oneof(
-    fc.string({ unit: "binary" }),
-    fc
-      .array(
-        fc.constantFrom(
-          "P",
-          "T",
-          "1",
-          "0",
-          "9999999999",
-          ".",
-          ",",
-          "-",
-          "+",
-          "h",
-          "m",
-          "s",
-          "ms",
-          "us",
-          "µs",
-          "ns",
-          "H",
-          "M",
-          "S",
-          "D",
-          "W",
-          "Y",
-          "e",
-          "E",
-          "Ki",
-          "k",
-          "G",
-          " ",
-          "\n",
-        ),
-      )
-      .map((pieces) => pieces.join("")),
-  );
-  fc.assert(
-    fc.property(text, (given) => {
-      for (const parse of [parseGoDuration, parseIsoDuration, parseQuantity]) {
-        try {
-          const value = parse(given);
-          expect(Number.isFinite(value) && value >= 0).toBe(true);
-        } catch (error) {
-          expect(error).toBeInstanceOf(RangeError);
+it(
+  "reads any text as a duration or a size, or refuses it with a RangeError",
+  () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc
+        .array(
+          fc.constantFrom(
+            "P",
+            "T",
+            "1",
+            "0",
+            "9999999999",
+            ".",
+            ",",
+            "-",
+            "+",
+            "h",
+            "m",
+            "s",
+            "ms",
+            "us",
+            "µs",
+            "ns",
+            "H",
+            "M",
+            "S",
+            "D",
+            "W",
+            "Y",
+            "e",
+            "E",
+            "Ki",
+            "k",
+            "G",
+            " ",
+            "\n",
+          ),
+        )
+        .map((pieces) => pieces.join("")),
+    );
+    fc.assert(
+      fc.property(text, (given) => {
+        for (const parse of [parseGoDuration, parseIsoDuration, parseQuantity]) {
+          try {
+            const value = parse(given);
+            expect(Number.isFinite(value) && value >= 0).toBe(true);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+          }
         }
-      }
-    }),
-    fuzzParameters(),
-  );
-});
+      }),
+      fuzzParameters(),
+    );
+  },
+  fuzzTimeoutMs(3),
+);
