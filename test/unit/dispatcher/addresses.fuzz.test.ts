@@ -22,6 +22,7 @@ function routeOf(key: string): Route {
     key,
     store: { unavailable: "" },
     readOnly: undefined,
+    isUndecided: () => false,
     policy: () => true,
     count: () => undefined,
   };
