@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ACCOUNT_FOLDER } from "../kube/access.ts";
 import { parseEnv, port } from "../runtime/env.ts";
 import { isLogLevel } from "../runtime/logger.ts";
 
@@ -26,6 +27,7 @@ const Environment = z.object({
   HOME: z.string().optional(),
   KUBERNETES_SERVICE_HOST: z.string().optional(),
   KUBERNETES_SERVICE_PORT: z.string().optional(),
+  SERVICE_ACCOUNT_PATH: z.string().default(ACCOUNT_FOLDER),
 });
 
 /** The controller's environment, checked; see the README's table. */

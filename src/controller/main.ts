@@ -114,6 +114,7 @@ function accessFor(environment: Environment) {
     home: environment.HOME,
     serviceHost: environment.KUBERNETES_SERVICE_HOST,
     servicePort: environment.KUBERNETES_SERVICE_PORT,
+    accountFolder: environment.SERVICE_ACCOUNT_PATH,
   });
 }
 

@@ -34,6 +34,7 @@ export async function watchChannels(options: {
     home: environment.HOME,
     serviceHost: environment.KUBERNETES_SERVICE_HOST,
     servicePort: environment.KUBERNETES_SERVICE_PORT,
+    accountFolder: environment.SERVICE_ACCOUNT_PATH,
   }).catch((cause: unknown) => {
     throw new Error("without CHANNELS_PATH the channels come from a cluster", { cause });
   });

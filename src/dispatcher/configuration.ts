@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { type NatsConfig, parseNatsConfig } from "../api/nats-config.ts";
+import { ACCOUNT_FOLDER } from "../kube/access.ts";
 import { serverOptionsFor } from "../nats/servers.ts";
 import { parseEnv, port } from "../runtime/env.ts";
 import { errorCode } from "../runtime/errors.ts";
@@ -38,6 +39,10 @@ export const Environment = z.object({
     .optional()
     .describe("Without either: the API server, as Kubernetes gives it to every Pod."),
   KUBERNETES_SERVICE_PORT: z.string().optional().describe("Its port."),
+  SERVICE_ACCOUNT_PATH: z
+    .string()
+    .default(ACCOUNT_FOLDER)
+    .describe("With it: the folder of the Pod's token and CA certificate."),
   NATS_CONFIG_PATH: z
     .string()
     .optional()

@@ -38,10 +38,11 @@ export interface AccessPlaces {
   serviceHost?: string | undefined;
   servicePort?: string | undefined;
   /** Where the Pod's account is mounted. */
-  accountFolder?: string | undefined;
+  accountFolder?: string;
 }
 
-const ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** Is where Kubernetes mounts the account of a Pod. */
+export const ACCOUNT_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** As client-go does. A kubelet renews a token when a fifth of its life is left, so this is soon enough. */
 const REREAD_MS = 60_000;
 
@@ -53,7 +54,7 @@ export async function findAccess(places: AccessPlaces): Promise<ApiAccess> {
     const path = join(places.home, ".kube", "config");
     if (await exists(path)) return await kubeconfigAccess([path]);
   }
-  const { serviceHost, servicePort, accountFolder } = places;
+  const { serviceHost, servicePort, accountFolder = ACCOUNT_FOLDER } = places;
   if (serviceHost !== undefined && servicePort !== undefined) {
     return podAccess({ host: serviceHost, port: servicePort, folder: accountFolder });
   }
@@ -63,12 +64,8 @@ export async function findAccess(places: AccessPlaces): Promise<ApiAccess> {
 }
 
 /** Reaches the API server as a Pod does: with the token and the CA certificate that are mounted. */
-function podAccess(options: {
-  host: string;
-  port: string;
-  folder?: string | undefined;
-}): ApiAccess {
-  const folder = options.folder ?? ACCOUNT_FOLDER;
+function podAccess(options: { host: string; port: string; folder: string }): ApiAccess {
+  const { folder } = options;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   const token = rereadFile(join(folder, "token"));
   const ca = rereadFile(join(folder, "ca.crt"));

@@ -103,24 +103,34 @@ it("gives a container its volumes, variables and arguments under the paths of th
   expect(await node.ask(`/file?${env.LOGINS}/labels`)).toContain('app="tiny"\n');
 });
 
-it("gives a Pod a token of its own, in a kubeconfig", async () => {
+it("tells a Pod where the API server is, and gives it an account that counts, with a token that is renewed", async () => {
   await node.apply(node.deployment());
   await node.available();
   const env = JSON.parse(await node.ask("/env")) as Record<string, string>;
-  const kubeconfig = JSON.parse(await node.ask(`/file?${env.KUBECONFIG}`)) as {
-    users: { user: { tokenFile: string } }[];
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
+  expect(`https://${host}:${port}`).toBe(inject("cluster").admin.server);
+  expect(env).not.toHaveProperty("KUBECONFIG");
+  const mounted = (name: string) => node.ask(`/file?${env.SERVICE_ACCOUNT_PATH}/${name}`);
+  expect(await mounted("namespace")).toBe(node.namespace);
+  const who = async () => {
+    const [token, ca] = [await mounted("token"), await mounted("ca.crt")];
+    const asPod = createKubeClient({ server: `https://${host}:${port}`, ca, token });
+    const { status } = await asPod.create<{ status: { userInfo: object } }>({
+      ...{ apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview", metadata: {} },
+    });
+    await asPod.close();
+    return { token, userInfo: status.userInfo };
   };
-  const token = await node.ask(`/file?${kubeconfig.users[0]?.user.tokenFile}`);
-  const { server, ca } = inject("cluster").admin;
-  const asPod = createKubeClient({ server, ca, token });
-  const review = await asPod.create<{ status: { userInfo: { username: string; extra: object } } }>({
-    ...{ apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview", metadata: {} },
-  });
-  await asPod.close();
-  expect(review.status.userInfo).toMatchObject({
+  const theirs = {
     username: `system:serviceaccount:${node.namespace}:default`,
     extra: { "authentication.kubernetes.io/pod-name": [node.onlyPod().name] },
-  });
+  };
+  const first = await who();
+  expect(first.userInfo).toMatchObject(theirs);
+  await node.onlyPod().renewTokens();
+  const second = await who();
+  expect(second.token).not.toBe(first.token);
+  expect(second.userInfo).toMatchObject(theirs);
 });
 
 it("brings an edit of a ConfigMap to the mounted file of the running program", async () => {

@@ -10,7 +10,7 @@ export interface NodeContext {
   name: string;
   client: KubeClient;
   /** Where Pods find the API server; as whom is their own affair. */
-  cluster: Pick<ClusterAccess, "server" | "ca">;
+  cluster: Pick<ClusterAccess, "server">;
   images: LocalImages;
   ip: string;
   /** The folder of all Pods. */

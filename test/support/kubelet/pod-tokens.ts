@@ -14,6 +14,8 @@ export interface TokenWish {
 export interface PodTokens {
   /** Gives a token that has a fifth of its life left at least. */
   token(wish: TokenWish): Promise<string>;
+  /** Takes all of them for old. */
+  forget(): void;
 }
 
 /** Asks the API server for a Pod's tokens, and for new ones in good time. */
@@ -22,6 +24,7 @@ export function createPodTokens(client: KubeClient, { metadata, spec }: V1Pod): 
   const { namespace, name, uid } = metadata ?? {};
   const boundObjectRef = { apiVersion: "v1", kind: "Pod", name, uid };
   return {
+    forget: () => kept.clear(),
     async token({ audience, expirationSeconds }) {
       const key = JSON.stringify([audience, expirationSeconds]);
       const known = kept.get(key);

@@ -18,7 +18,7 @@ import { type NodeContext, persist } from "./node-context.ts";
 import { NotStartable } from "./not-startable.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { PodStatusBuilder } from "./pod-status.ts";
-import { createPodTokens } from "./pod-tokens.ts";
+import { createPodTokens, type PodTokens } from "./pod-tokens.ts";
 import { createPodVolumes, type PodVolumes } from "./pod-volumes.ts";
 import { prepareContainer } from "./prepare-container.ts";
 import type { RunningPod } from "./running-pod.ts";
@@ -37,6 +37,7 @@ export class PodWorker implements RunningPod {
   readonly done: Promise<void>;
   readonly #node: NodeContext;
   readonly #root: string;
+  readonly #tokens: PodTokens;
   readonly #volumes: PodVolumes;
   readonly #containers: ContainerRun[];
   readonly #statusBuilder = new PodStatusBuilder();
@@ -59,10 +60,10 @@ export class PodWorker implements RunningPod {
     this.#node = node;
     this.#pod = this.#withAddress(pod);
     this.#root = join(node.folder, uid);
-    const tokens = createPodTokens(node.client, pod);
-    this.#volumes = createPodVolumes(this.#root, { client: node.client, tokens });
+    this.#tokens = createPodTokens(node.client, pod);
+    this.#volumes = createPodVolumes(this.#root, { client: node.client, tokens: this.#tokens });
     this.#containers = (pod.spec?.containers ?? []).map((container) => {
-      const options = { node, volumes: this.#volumes, root: this.#root };
+      const options = { node, volumes: this.#volumes };
       return new ContainerRun({
         container,
         prepare: () => prepareContainer(container, { ...options, pod: this.#pod }),
@@ -154,6 +155,11 @@ export class PodWorker implements RunningPod {
     this.#writeVolumes().catch(() => {
       // What is mounted stays when its source goes.
     });
+  }
+
+  async renewTokens(): Promise<void> {
+    this.#tokens.forget();
+    await this.#writeVolumes();
   }
 
   /** Ends the Pod at once, in the middle of its grace period too. */

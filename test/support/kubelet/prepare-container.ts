@@ -1,6 +1,4 @@
-import { join } from "node:path";
 import type { V1Container, V1Pod } from "@kubernetes/client-node";
-import { writeKubeconfig } from "../cluster-access.ts";
 import { containerEnvironment, expand } from "./container-environment.ts";
 import type { Prepared } from "./container-run.ts";
 import { commandLine, localImage } from "./local-image.ts";
@@ -8,24 +6,22 @@ import type { NodeContext } from "./node-context.ts";
 import { NotStartable } from "./not-startable.ts";
 import type { PodVolumes } from "./pod-volumes.ts";
 
-const tokenPath = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const accountFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /** Says whose container it is. */
 export interface PrepareContext {
   node: NodeContext;
   pod: V1Pod;
   volumes: PodVolumes;
-  /** The folder of the Pod. */
-  root: string;
 }
 
 /**
- * Works out the command and the environment of a container: the paths of its mounts become those of this machine, and a
- * ServiceAccount token that is mounted becomes a kubeconfig. Nothing of this process's own environment is in it.
+ * Works out the command and the environment of a container: the paths of its mounts become those of this machine, that of
+ * its account's volume too, which no manifest names. Nothing of this process's own environment is in it.
  */
 export async function prepareContainer(
   container: V1Container,
-  { node, pod, volumes, root }: PrepareContext,
+  { node, pod, volumes }: PrepareContext,
 ): Promise<Prepared> {
   const image = localImage(node.images, container);
   const variables = await containerEnvironment(container, { pod, client: node.client });
@@ -36,13 +32,14 @@ export async function prepareContainer(
   if (command === undefined) {
     throw new NotStartable("CreateContainerError", `nothing says what ${container.image} runs`);
   }
-  const env: Record<string, string> = { HOSTNAME: pod.metadata?.name ?? "", ...image.env };
+  const { hostname, port } = new URL(node.cluster.server);
+  const env: Record<string, string> = {
+    HOSTNAME: pod.metadata?.name ?? "",
+    KUBERNETES_SERVICE_HOST: hostname,
+    KUBERNETES_SERVICE_PORT: port,
+    ...image.env,
+    SERVICE_ACCOUNT_PATH: here(accountFolder),
+  };
   for (const [name, value] of Object.entries(variables)) env[name] = here(value);
-  const tokenFile = here(tokenPath);
-  if (tokenFile !== tokenPath) {
-    const { server, ca } = node.cluster;
-    env.KUBECONFIG = join(root, `${container.name}.kubeconfig`);
-    await writeKubeconfig(env.KUBECONFIG, { server, ca, tokenFile }, pod.metadata?.namespace);
-  }
   return { command, arguments: rest, env };
 }

@@ -23,6 +23,8 @@ export interface RunningPod {
   addressOf(port: number | string): string;
   /** Says where a path of the container is on this machine. */
   hostPath(path: string): string;
+  /** Writes new tokens into its volumes, as when they grow old. */
+  renewTokens(): Promise<void>;
   /** Sends a signal to its process: SIGKILL is a crash, SIGSTOP a freeze. */
   signal(signal: NodeJS.Signals): void;
 }
