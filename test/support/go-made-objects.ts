@@ -9,6 +9,7 @@ import {
   goService,
 } from "./go-installation.ts";
 import type { KubeClient } from "./kube-client.ts";
+import { refOf } from "./manifests.ts";
 
 const SYSTEM = "knative-eventing";
 const GO_CONDITIONS = [
@@ -79,8 +80,11 @@ export async function makeGoDispatcher(client: KubeClient, namespace: string): P
     ...objects,
     deployment,
     goService(DISPATCHER, namespace, DISPATCHER_LABELS),
-  ])
+  ]) {
+    // What is there already it takes as it is.
+    if ((await client.find(refOf(object))) !== undefined) continue;
     await client.create(object, undefined, { fieldManager: "controller" });
+  }
 }
 
 /** Makes a ready channel with its Service, as its programs leave them; the status has an entry of a subscriber that is gone, too. */

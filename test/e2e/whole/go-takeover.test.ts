@@ -1,26 +1,28 @@
 /*
  * An installation of the Go implementation becomes ours: with kubectl, as docs/migration.md says, and with the commands that stand there.
  */
-import { cp, mkdir, readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { API_VERSION, KIND } from "../../../src/api/names.ts";
+import { KIND } from "../../../src/api/names.ts";
 import type { Deployment, EndpointSlice } from "../../../src/kube/objects.ts";
-import {
-  ABOVE_FLOOR,
-  dataOf,
-  NOT_ACKNOWLEDGED,
-  UID,
-} from "../../integration/consumer/go-leftovers.ts";
+import { ABOVE_FLOOR, dataOf, NOT_ACKNOWLEDGED } from "../../integration/consumer/go-leftovers.ts";
 import { createCloudEventClient } from "../../support/cloud-event-client.ts";
 import { eventually } from "../../support/eventually.ts";
 import { GO_IMAGES } from "../../support/go-installation.ts";
 import { SYSTEM_NAMESPACE } from "../../support/installation.ts";
 import { serviceAddresses } from "../../support/service-addresses.ts";
-import { CHANNELS, commandsOf, type GoWorld, startGoWorld, within } from "./go-world.ts";
+import {
+  CHANNELS,
+  type Channel,
+  commandsOf,
+  type GoWorld,
+  installOurs,
+  refOf,
+  startGoWorld,
+  untilServed,
+  within,
+} from "./go-world.ts";
 
-const CONFIG = join(import.meta.dirname, "../../../config");
 const DISPATCHER = "jetstream-ch-dispatcher";
 
 let world: GoWorld;
@@ -33,45 +35,9 @@ afterAll(async () => {
   await world?.stop();
 });
 
-interface Condition {
-  type: string;
-  status: string;
-  reason?: string;
-  observedGeneration?: number;
-}
-
-interface Channel {
-  metadata: { generation: number; finalizers?: string[] };
-  status?: {
-    conditions?: Condition[];
-    address?: { name?: string; url: string };
-    subscribers?: { uid: string; ready: string }[];
-  };
-}
-
-const refOf = ({ namespace, name }: { namespace: string; name: string }) => ({
-  ...{ apiVersion: API_VERSION, kind: KIND, namespace, name },
-});
 const deploymentRef = (namespace: string, name = DISPATCHER) => ({
   ...{ apiVersion: "apps/v1", kind: "Deployment", namespace, name },
 });
-
-async function untilServed(channel: { namespace: string; name: string }): Promise<Channel> {
-  return await eventually(
-    async () => {
-      const found = await world.client.get<Channel>(refOf(channel));
-      const { conditions = [], subscribers = [] } = found.status ?? {};
-      const { generation } = found.metadata;
-      const ready = conditions.find(({ type }) => type === "Ready");
-      const entries = subscribers.map(({ uid, ready: isReady }) => `${uid} ${isReady}`);
-      // What the Go implementation wrote has no generation.
-      const isOurs = conditions.every(({ observedGeneration: seen }) => seen === generation);
-      if (ready?.status === "True" && isOurs && entries.join() === `${UID} True`) return found;
-      throw new Error(JSON.stringify(found.status));
-    },
-    { within, what: `${channel.name} to be ready with its subscriber` },
-  );
-}
 
 async function untilWarned(isWarned: boolean): Promise<void> {
   for (const channel of CHANNELS) {
@@ -133,14 +99,7 @@ const received = (name: string) => requestsTo(name).map(({ event }) => event?.id
 
 it("touches nothing while the webhooks stand, and says which commands remove them", async () => {
   for (const command of await commandsOf(2)) await world.run(...command);
-  const folder = join(world.folder, "config");
-  await mkdir(folder);
-  for (const file of await readdir(CONFIG)) {
-    // It would say that NATS is somewhere else.
-    if (!file.endsWith(".yaml") || file === "400-config-jetstream.yaml") continue;
-    await cp(join(CONFIG, file), join(folder, file));
-  }
-  await world.run("apply", "-f", folder);
+  await installOurs(world);
   const events = { apiVersion: "events.k8s.io/v1", kind: "Event", namespace: SYSTEM_NAMESPACE };
   const note = await eventually(
     async () => {
@@ -168,7 +127,7 @@ it("takes all over, and delivers everything above each consumer's position once"
   const endpoints = followEndpoints(SYSTEM_NAMESPACE);
   for (const command of await commandsOf(3)) await world.run(...command);
   for (const channel of CHANNELS) {
-    const { status } = await untilServed(channel);
+    const { status } = await untilServed(world, channel);
     const { namespace, name } = channel;
     expect(status?.address).toEqual({
       name: "http",
@@ -224,7 +183,7 @@ it("goes on when what is left of the Go implementation is deleted", async () => 
   await eventually(isReplaced, { within, what: "new Pods of all three Deployments" });
   for (const channel of CHANNELS) {
     await sendThrough(channel, `new-${channel.name}`);
-    await untilServed(channel);
+    await untilServed(world, channel);
   }
 });
 
