@@ -39,6 +39,7 @@ describe("the environment", () => {
       CLUSTER_DOMAIN: "cluster.local",
       POD_NAMESPACE: "default",
       KNATIVE_CONFIG_PATH: "/etc/jetstream-channel/knative",
+      SERVICE_ACCOUNT_PATH: "/var/run/secrets/kubernetes.io/serviceaccount",
       SECRETS_PATH: "/etc/jetstream-channel/secrets",
     });
   });
