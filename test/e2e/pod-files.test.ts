@@ -45,6 +45,7 @@ it("gives a container its volumes, variables and arguments under the paths of th
           { name: "LOGINS", value: "/etc/logins" },
           { name: "SCRATCH", value: "/tmp/scratch" },
           { name: "ELSEWHERE", value: "/etc/settings-of-others" },
+          { name: "ABOVE", value: "/etc/all/of" },
         ],
         envFrom: [{ configMapRef: { name: "nobody", optional: true } }],
         volumeMounts: [
@@ -52,6 +53,8 @@ it("gives a container its volumes, variables and arguments under the paths of th
           { name: "logins", mountPath: "/etc/logins" },
           { name: "scratch", mountPath: "/tmp/scratch" },
           { name: "none", mountPath: "/etc/none" },
+          { name: "logins", mountPath: "/etc/all/of/them/logins" },
+          { name: "settings", mountPath: "/etc/all/of/settings" },
         ],
       },
       {
@@ -100,6 +103,8 @@ it("gives a container its volumes, variables and arguments under the paths of th
   ]);
   expect(await node.ask(`/file?${env.CONFIG}`)).toBe("one");
   expect(await node.ask(`/file?${env.LOGINS}/nats/word`)).toBe("secret");
+  expect(await node.ask(`/file?${env.ABOVE}/them/logins/nats/word`)).toBe("secret");
+  expect(await node.ask(`/file?${env.ABOVE}/settings/a.yaml`)).toBe("one");
   expect(await node.ask(`/file?${env.LOGINS}/labels`)).toContain('app="tiny"\n');
 });
 

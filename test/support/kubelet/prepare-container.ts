@@ -24,6 +24,7 @@ export async function prepareContainer(
   { node, pod, volumes }: PrepareContext,
 ): Promise<Prepared> {
   const image = localImage(node.images, container);
+  await volumes.link(container);
   const variables = await containerEnvironment(container, { pod, client: node.client });
   const here = (text: string) => volumes.onThisMachine(container, text);
   const [command, ...rest] = commandLine(image, container).map((part) =>
