@@ -6,61 +6,58 @@
 import { readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type DispatcherDefaults, parseDispatcherDefaults } from "../api/dispatcher-defaults.ts";
-import { errorCode, errorMessage } from "../runtime/errors.ts";
+import { errorCode } from "../runtime/errors.ts";
+import { LastGood } from "../runtime/last-good.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { watchPaths } from "../runtime/watch-paths.ts";
 import { parseYaml } from "../runtime/yaml.ts";
 
 export class DefaultsFile {
   readonly #path: string;
-  readonly #log: Logger;
-  #defaults: DispatcherDefaults | undefined;
-  #fault: string | undefined;
+  readonly #known: LastGood<DispatcherDefaults | undefined>;
   #unwatch: () => void = () => undefined;
 
-  constructor(deps: { path: string; log: Logger }) {
-    this.#path = deps.path;
-    this.#log = deps.log;
+  constructor({ path, log }: { path: string; log: Logger }) {
+    this.#path = path;
+    this.#known = new LastGood<DispatcherDefaults | undefined>({
+      ...{ what: path, log },
+      initial: undefined,
+    });
   }
 
   /** What counts; undefined when no file was right yet. */
   get defaults(): DispatcherDefaults | undefined {
-    return this.#defaults;
+    return this.#known.value;
   }
 
   /** What is wrong with the file as it is now. */
   get fault(): string | undefined {
-    return this.#fault;
+    return this.#known.fault;
+  }
+
+  /** Says what is wrong while an earlier file counts. */
+  get notes(): string[] {
+    if (this.fault === undefined || this.defaults === undefined) return [];
+    return [`configuration: ${this.fault}; the last one that was right counts`];
   }
 
   /** Reads the file, and calls `onChange` after each change of it that was read. */
   async start(onChange: () => void): Promise<void> {
     // First, so that no change between reading and watching is missed.
     this.#unwatch = watchPaths([this.#path], () => {
-      void this.#read().then(onChange);
+      void this.#known.take(() => this.#read()).then(onChange);
     });
-    await this.#read();
+    await this.#known.take(() => this.#read());
   }
 
   stop(): void {
     this.#unwatch();
   }
 
-  async #read(): Promise<void> {
-    try {
-      const [document, ...more] = parseYaml(await this.#text());
-      if (more.length > 0) throw new Error("one YAML document expected");
-      this.#defaults = parseDispatcherDefaults(document);
-      if (this.#fault !== undefined)
-        this.#log.info({ path: this.#path }, "the configuration is right again");
-      this.#fault = undefined;
-    } catch (error) {
-      this.#fault = errorMessage(error);
-      this.#log.warn(
-        { path: this.#path, error: this.#fault },
-        "the configuration of dispatchers is not right, the last one that was stays in use",
-      );
-    }
+  async #read(): Promise<DispatcherDefaults> {
+    const [document, ...more] = parseYaml(await this.#text());
+    if (more.length > 0) throw new Error("one YAML document expected");
+    return parseDispatcherDefaults(document);
   }
 
   async #text(): Promise<string> {

@@ -2,11 +2,16 @@ import type { IncomingMessage } from "node:http";
 
 /** Bounds the bytes of all events that are being received or stored, together. */
 export class BodyRoom {
-  readonly #maxBytes: number;
+  #maxBytes: number;
   #usedBytes = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  /** Sets another bound; what is held already stays. */
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes;
   }
 
   get usedBytes(): number {

@@ -23,6 +23,8 @@ export interface HttpServerLimits {
 
 export interface EventServer {
   port: number;
+  /** Takes other limits; a connection that is idle already stays open by the ones before. */
+  limit(limits: HttpServerLimits): void;
   /**
    * Ends: answers go with `Connection: close` until none came for `quietMs` or `atMostMs` are over,
    * then the port is closed, and it resolves when every request is answered. What is not answered
@@ -56,13 +58,11 @@ export async function startEventServer(options: {
   let lastRequestAt = 0;
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
     // The receiver refuses such a request itself, and says why.
     requireHostHeader: false,
   });
+  limitServer(server, limits);
   // Node drops headers over this number without a word; their size is bounded anyway.
   server.maxHeadersCount = 0;
   const latest = new WeakMap<Socket, Exchange>();
@@ -91,6 +91,7 @@ export async function startEventServer(options: {
   await once(server, "listening");
   return {
     port: (server.address() as AddressInfo).port,
+    limit: (newer) => limitServer(server, newer),
     async drain({ quietMs, atMostMs }) {
       draining = true;
       const startedAt = performance.now();
@@ -104,6 +105,12 @@ export async function startEventServer(options: {
       await closed(server, Math.max(leftMs, FINISH_AT_LEAST_MS));
     },
   };
+}
+
+function limitServer(server: Server, limits: HttpServerLimits): void {
+  server.headersTimeout = limits.headersTimeoutMs;
+  server.requestTimeout = limits.requestTimeoutMs;
+  server.keepAliveTimeout = limits.keepAliveTimeoutMs;
 }
 
 /** The newest request of a connection. */

@@ -51,7 +51,7 @@ export class InFlight {
   }
 
   /**
-   * Disowns all that are here: their consumer was made again, and its sequences now name other
+   * Disowns all that are here: their consumer was made again, or is elsewhere, and its sequences now name other
    * messages, which must not be settled by the outcome of these.
    */
   disown(): void {

@@ -24,7 +24,7 @@ const TOLD_AT_ONCE = 8;
 
 /** Hands out bytes; see the head of this file. */
 export class MemoryBudget {
-  readonly #totalBytes: number;
+  #totalBytes: number;
   readonly #messageBytes: () => number;
   readonly #waiting = new Set<Share>();
   /** Shares that the pool was too short for, and what each needs at least. */
@@ -37,6 +37,12 @@ export class MemoryBudget {
   constructor(options: { totalBytes: number; messageBytes: () => number }) {
     this.#totalBytes = options.totalBytes;
     this.#messageBytes = options.messageBytes;
+  }
+
+  /** Sets another bound; what is held already stays, and those who wait are told when there is more room. */
+  set totalBytes(bytes: number) {
+    this.#totalBytes = bytes;
+    this.#give(0);
   }
 
   /** The bound, in bytes: what is configured, or a single message's size if that is more. */

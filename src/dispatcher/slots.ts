@@ -14,8 +14,15 @@ export class Slots {
     this.#onFree = onFree;
   }
 
+  /** Sets another limit; with more slots those who wait come first. */
   set limit(limit: number) {
     this.#limit = limit;
+    while (this.#taken < limit) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#taken += 1;
+      next();
+    }
   }
 
   get taken(): number {

@@ -44,6 +44,7 @@ export class Subscription {
   readonly #retries: WaitingRetries;
   readonly #memory: SettlementMemory;
   readonly #stopping = new AbortController();
+  readonly #unlisten: () => void;
   #settings: SubscriptionSettings;
   #context: DeliveryContext;
   #state: "attached" | "detached" | "stopped" = "detached";
@@ -54,6 +55,7 @@ export class Subscription {
     this.#settings = settings;
     this.#deps = deps;
     this.#context = this.#contextFor(settings);
+    this.#unlisten = deps.connection.listen({ elsewhere: () => this.#inFlight.disown() });
     this.#memory = new SettlementMemory(settings.ackWaitMs, deps.consumerState);
     this.#slots = new Slots(settings.concurrency, () => this.#loop.wake());
     this.#room = new PullRoom(deps.budget, () => this.#loop.wake());
@@ -175,7 +177,10 @@ export class Subscription {
     this.#stopping.abort();
     this.#room.withdraw();
     await this.#loop.stop();
-    void this.finished().then(this.#deps.onEnd);
+    void this.finished().then(() => {
+      this.#unlisten();
+      this.#deps.onEnd();
+    });
   }
 
   #contextFor(settings: SubscriptionSettings): DeliveryContext {

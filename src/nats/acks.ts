@@ -50,6 +50,7 @@ export class Acks {
     });
     connection.listen({
       connected: () => this.#slots.visit((settlement) => this.#send(settlement)),
+      elsewhere: () => this.#forget(),
     });
     this.#sweeper = setInterval(() => this.#sweep(), RESEND_AFTER_MS / 2);
   }
@@ -96,6 +97,12 @@ export class Acks {
   close(): void {
     clearTimeout(this.#nakTimer);
     clearInterval(this.#sweeper);
+  }
+
+  /** What was delivered elsewhere is not settled here; it is delivered there again. */
+  #forget(): void {
+    this.#naks = [];
+    this.#slots.visit((settlement) => this.#confirmed(settlement));
   }
 
   #unconfirmed(subject: string, payload: Uint8Array): void {

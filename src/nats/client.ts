@@ -32,7 +32,7 @@ export class NatsClient {
 
   constructor(options: NatsClientOptions) {
     const { servers, name, login, log, domain } = options;
-    this.connection = new Connection({ servers, name, log, ...(login ? { login } : {}) });
+    this.connection = new Connection({ servers, name, log, login });
     this.publisher = new Publisher({
       connection: this.connection,
       maxInFlight: options.maxPublishes,

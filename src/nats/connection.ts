@@ -8,7 +8,7 @@
  *
  * A login whose files change gets a new connection before the old one is left, so that nothing stands
  * still for it. With files that do not work the old connection stays, and they are tried again until
- * they do, or others are there.
+ * they do, or others are there. The same goes for other servers, or a login that is described in another way.
  *
  * This file does not know what is published or pulled, and never waits for an answer.
  */
@@ -17,40 +17,12 @@ import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { BackOff } from "./back-off.ts";
 import { isRefusedLogin } from "./connect-failure.ts";
+import type { ConnectionListener, ConnectionState } from "./connection-listener.ts";
 import { Denials, deniedAction, isInboxDenial } from "./denials.ts";
-import type { Login } from "./login.ts";
-import { type Opened, openConnection } from "./open-connection.ts";
+import { type Opened, openConnection, type Target } from "./open-connection.ts";
 import { serverOptionsFor } from "./servers.ts";
 
 export type { NatsConnection } from "@nats-io/transport-node";
-
-/** What a user of the connection wants to be told. */
-export interface ConnectionListener {
-  /** A new connection is there; nothing of an earlier one (subscriptions, answers) carries over. */
-  connected?(nc: NatsConnection): void;
-  /** The connection is gone; what was sent and not answered may or may not have arrived. */
-  disconnected?(): void;
-  /** Attempts to connect fail, or do so for another reason than before: see `lastError` of the state. */
-  failing?(): void;
-  /** The login may not publish to a subject; what was published to it is not stored. */
-  publishDenied?(subject: string): void;
-}
-
-/** The state of the connection, as the admin server and the metrics show it. */
-export interface ConnectionState {
-  state: "connecting" | "connected" | "closed";
-  /** The server, without credentials; the last one while there is no connection. */
-  server: string | undefined;
-  serverVersion: string | undefined;
-  /** How often a connection was lost. */
-  disconnects: number;
-  /** Why there is no connection, as the last attempt to connect had it. */
-  lastError: string | undefined;
-  /** Why the login's newest files do not work, while the connection of earlier ones is kept. */
-  changedLogin: string | undefined;
-  /** What the server does not permit the login to do, seen within the last minutes: `publish to "…"`. */
-  denied: string[];
-}
 
 const RECONNECT = { minMs: 50, maxMs: 2_000 };
 /** There is a connection meanwhile. */
@@ -58,21 +30,26 @@ const RENEW = { minMs: 1_000, maxMs: 10_000 };
 /** How long a connection has to last before the next one is tried without a wait. */
 const LIVED_MS = 5_000;
 
+/** What an attempt to connect was made with. */
+type Attempt = { version: number; target: Target };
+
 /** A NATS connection that comes back by itself; see the head of this file. */
 export class Connection {
-  readonly #servers: string[];
+  #target: Target;
+  /** That of the present connection, or of the last one. */
+  #usedTarget: Target | undefined;
+  #serverId: string | undefined;
   readonly #name: string;
   readonly #log: Logger;
   readonly #listeners = new Set<ConnectionListener>();
   readonly #closing = new AbortController();
   /** Addresses that the cluster told us of, tried after the configured ones. */
   #discovered: string[] = [];
-  readonly #login: Login | undefined;
   #unwatchLogin: (() => void) | undefined;
   readonly #reconnect = new BackOff(RECONNECT);
   /** There while a connection with newer files is tried. */
   #renew: BackOff | undefined;
-  /** Counts the changes of the login's files; and those that had been when the connection began. */
+  /** Counts the changes of the login's files and of the target; and those that had been when the connection began. */
   #loginVersion = 0;
   #usedVersion = 0;
   #nc: NatsConnection | undefined;
@@ -88,9 +65,8 @@ export class Connection {
     changedLogin: undefined,
   };
 
-  constructor(options: { servers: string[]; name: string; log: Logger; login?: Login }) {
-    this.#servers = options.servers;
-    this.#login = options.login;
+  constructor(options: Target & { name: string; log: Logger }) {
+    this.#target = { servers: options.servers, login: options.login };
     this.#name = options.name;
     this.#log = options.log;
     // Faults are found at once, not at the first attempt to connect.
@@ -99,12 +75,18 @@ export class Connection {
 
   /** Begins to connect, and goes on for ever; a server that is away is waited for. */
   start(): void {
-    this.#unwatchLogin = this.#login?.watch(() => {
-      this.#loginVersion += 1;
-      this.#reconnect.hurry();
-      void this.#renewLogin();
-    });
+    this.#watchLogin();
     void this.#connect();
+  }
+
+  /** Goes over to other servers, or another login; the present connection serves until there is one with them. */
+  retarget(target: Target): void {
+    serverOptionsFor(target.servers);
+    this.#unwatchLogin?.();
+    this.#target = target;
+    this.#discovered = [];
+    this.#watchLogin();
+    this.#loginChanged();
   }
 
   /** The connection of now; undefined while there is none. */
@@ -141,17 +123,27 @@ export class Connection {
     await this.#drain(nc);
   }
 
+  #watchLogin(): void {
+    this.#unwatchLogin = this.#target.login?.watch(() => this.#loginChanged());
+  }
+
+  #loginChanged(): void {
+    this.#loginVersion += 1;
+    this.#reconnect.hurry();
+    void this.#renewLogin();
+  }
+
   async #connect(): Promise<void> {
     if (this.#reconnect.attempts > 0) await this.#reconnect.wait();
     while (!this.#closing.signal.aborted) {
       const opened = await this.#open();
       if (this.#closing.signal.aborted) return await opened.nc?.close();
-      if (opened.nc !== undefined) return this.#connected(opened.nc, opened.version);
+      if (opened.nc !== undefined) return this.#connected(opened.nc, opened);
       const { failed } = opened;
       const isNews = failed !== this.#state.lastError;
       this.#state = { ...this.#state, lastError: failed };
       if (isNews) {
-        const { servers } = serverOptionsFor(this.#servers);
+        const { servers } = serverOptionsFor(opened.target.servers);
         this.#log.warn({ servers, error: failed }, "cannot connect to nats, trying again");
         for (const listener of this.#listeners) listener.failing?.();
       }
@@ -159,15 +151,11 @@ export class Connection {
     }
   }
 
-  async #open(): Promise<Opened & { version: number }> {
+  async #open(): Promise<Opened & Attempt> {
     const version = this.#loginVersion;
-    const opened = await openConnection({
-      servers: this.#servers,
-      discovered: this.#discovered,
-      name: this.#name,
-      login: this.#login,
-    });
-    return { ...opened, version };
+    const target = this.#target;
+    const options = { discovered: this.#discovered, name: this.#name };
+    return { ...(await openConnection({ ...target, ...options })), version, target };
   }
 
   /** Goes over to a connection with the newest files of the login; the old one serves until then. */
@@ -182,7 +170,7 @@ export class Connection {
       if (this.#closing.signal.aborted || this.#nc !== old) {
         await opened.nc?.close();
       } else if (opened.nc !== undefined) {
-        this.#moveTo(opened.nc, opened.version);
+        this.#moveTo(opened.nc, opened);
         void this.#drain(old);
       } else {
         this.#keepLogin(opened.failed);
@@ -192,12 +180,13 @@ export class Connection {
     this.#renew = undefined;
   }
 
-  #moveTo(nc: NatsConnection, version: number): void {
-    this.#log.info("login to nats changed, going over to a new connection");
+  #moveTo(nc: NatsConnection, attempt: Attempt): void {
+    const what = attempt.target === this.#usedTarget ? "login to" : "configuration of";
+    this.#log.info(`${what} nats changed, going over to a new connection`);
     this.#nc = undefined;
     this.#denials = new Denials();
     for (const listener of this.#listeners) listener.disconnected?.();
-    this.#connected(nc, version);
+    this.#connected(nc, attempt);
   }
 
   #keepLogin(error: string): void {
@@ -213,12 +202,15 @@ export class Connection {
     });
   }
 
-  #connected(nc: NatsConnection, version: number): void {
+  #connected(nc: NatsConnection, { version, target }: Attempt): void {
+    const isElsewhere = this.#isElsewhere(nc, target);
     this.#nc = nc;
     this.#usedVersion = version;
+    this.#usedTarget = target;
+    this.#serverId = nc.info?.server_id;
     this.#connectedAt = performance.now();
     this.#lastMaxPayload = nc.info?.max_payload ?? this.#lastMaxPayload;
-    this.#discovered = (nc.info?.connect_urls ?? []).filter((url) => !this.#servers.includes(url));
+    this.#discovered = (nc.info?.connect_urls ?? []).filter((url) => !target.servers.includes(url));
     this.#state = {
       state: "connected",
       server: nc.getServer(),
@@ -233,9 +225,17 @@ export class Connection {
     );
     void this.#watch(nc);
     void nc.closed().then((error) => this.#lost(nc, error));
+    if (isElsewhere) for (const listener of this.#listeners) listener.elsewhere?.();
     for (const listener of this.#listeners) listener.connected?.(nc);
     // The files may have changed since they were read for it.
     void this.#renewLogin();
+  }
+
+  /** Whether it may be another JetStream than before. */
+  #isElsewhere(nc: NatsConnection, target: Target): boolean {
+    const before = this.#usedTarget;
+    if (before === undefined || before === target) return false;
+    return before.login !== target.login || nc.info?.server_id !== this.#serverId;
   }
 
   async #watch(nc: NatsConnection): Promise<void> {

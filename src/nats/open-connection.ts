@@ -20,6 +20,12 @@ const PING_INTERVAL_MS = 2_000;
 const MAX_PINGS_OUT = 2;
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Where to connect and as whom, as the configuration has it. */
+export interface Target {
+  servers: string[];
+  login?: Login | undefined;
+}
+
 /** A connection, or why there is none, as a sentence. */
 export type Opened = { nc: NatsConnection } | { nc?: undefined; failed: string };
 
@@ -27,12 +33,9 @@ export type Opened = { nc: NatsConnection } | { nc?: undefined; failed: string }
  * Tries to open a connection to one of the servers, with the login's files as they are now.
  * `discovered` are servers that the cluster told of, which are tried after the configured ones.
  */
-export async function openConnection(options: {
-  servers: string[];
-  discovered: string[];
-  name: string;
-  login: Login | undefined;
-}): Promise<Opened> {
+export async function openConnection(
+  options: Target & { discovered: string[]; name: string },
+): Promise<Opened> {
   const { servers, login } = options;
   let read: LoginOptions;
   try {

@@ -63,7 +63,7 @@ const RETRY_AFTER_MS = 150;
 export class Publisher {
   readonly #connection: Connection;
   readonly #slots: ReplySlots<Pending>;
-  readonly #timeoutMs: number;
+  #timeoutMs: number;
   readonly #send = perTurn<Pending>((pending) => this.#flush(pending));
   readonly #sweeper: NodeJS.Timeout;
   #isEnded = false;
@@ -84,6 +84,12 @@ export class Publisher {
       publishDenied: (subject) => this.#denied(subject),
     });
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** Takes other bounds, for what is published from now on. */
+  limit(limits: { maxInFlight: number; timeoutMs: number }): void {
+    this.#slots.capacity = limits.maxInFlight;
+    this.#timeoutMs = limits.timeoutMs;
   }
 
   /** How many publishes await their result. */

@@ -16,7 +16,7 @@ export class ReplySlots<Item extends object> {
   readonly #items: (Item | undefined)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
-  readonly #capacity: number;
+  #capacity: number;
   #used = 0;
 
   constructor(options: {
@@ -24,10 +24,14 @@ export class ReplySlots<Item extends object> {
     capacity: number;
     onReply: (item: Item, reply: Msg) => void;
   }) {
-    if (options.capacity > MAX_SLOTS) throw new Error(`more than ${MAX_SLOTS} slots`);
-    this.#capacity = options.capacity;
+    this.#capacity = checked(options.capacity);
     this.#onReply = options.onReply;
     options.connection.listen({ connected: (nc) => this.#subscribe(nc) });
+  }
+
+  /** Sets another number of slots; those that are taken stay. */
+  set capacity(capacity: number) {
+    this.#capacity = checked(capacity);
   }
 
   /** How many slots are taken. */
@@ -37,8 +41,8 @@ export class ReplySlots<Item extends object> {
 
   /** Takes a slot; undefined when all are taken. */
   take(item: Item): number | undefined {
+    if (this.#used >= this.#capacity) return undefined;
     const slot = this.#free.pop() ?? this.#items.length;
-    if (slot >= this.#capacity) return undefined;
     this.#items[slot] = item;
     this.#generations[slot] = (this.#generations[slot] ?? 0) + 1;
     this.#used += 1;
@@ -78,4 +82,9 @@ export class ReplySlots<Item extends object> {
       },
     });
   }
+}
+
+function checked(capacity: number): number {
+  if (capacity > MAX_SLOTS) throw new Error(`more than ${MAX_SLOTS} slots`);
+  return capacity;
 }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../runtime/errors.ts";
 import { watchPaths } from "../runtime/watch-paths.ts";
@@ -31,6 +31,12 @@ export class SecretFolder {
   /** The ConfigMaps of the same namespace. */
   get configMaps(): SecretFolder {
     return new SecretFolder(this.#place, "ConfigMap");
+  }
+
+  /** Tells whether a Secret has a folder here; one that is mounted has, also when the Secret itself is missing. */
+  async isMounted(name: string): Promise<boolean> {
+    const found = await stat(this.#folderOf(name)).catch(() => undefined);
+    return found?.isDirectory() === true;
   }
 
   /** Reads one value. Throws an error that names Secret, key and file, and never shows content. */

@@ -170,6 +170,23 @@ describe("a published event", () => {
     });
   });
 
+  it("finds more room, or less, once the bounds are others", async () => {
+    await addStream("BOUNDS");
+    await withPublisher({ maxInFlight: 1 }, async ({ publisher, publish }) => {
+      const outcomes = async (...ids: string[]) => {
+        const all = ids.map((id) => publish({ stream: "BOUNDS", id }));
+        return (await Promise.all(all)).map(({ outcome }) => outcome).join();
+      };
+      expect(await outcomes("a", "b")).toBe("stored,busy");
+      publisher.limit({ maxInFlight: 3, timeoutMs: 20_000 });
+      expect(await outcomes("c", "d", "e", "f")).toBe("stored,stored,stored,busy");
+      publisher.limit({ maxInFlight: 1, timeoutMs: 20_000 });
+      expect(await outcomes("g", "h")).toBe("stored,busy");
+      publisher.limit({ maxInFlight: 3, timeoutMs: 20_000 });
+      expect(await outcomes("i", "j", "k", "l")).toBe("stored,stored,stored,busy");
+    });
+  });
+
   it("never gets the late answer to another one that had its slot", async () => {
     await addStream("SLOT");
     await withPublisher({ maxInFlight: 1, timeoutMs: 500 }, async ({ publish }) => {

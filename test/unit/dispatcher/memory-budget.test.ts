@@ -214,3 +214,22 @@ describe("many subscribers with messages of all sizes", () => {
     expect(Math.min(...served)).toBeGreaterThan(50);
   });
 });
+
+describe("another bound", () => {
+  it("tells who waits for the pool and for the reserve when there is more, and takes nothing away when there is less", () => {
+    const told: string[] = [];
+    const budget = budgetOf(16 * MIB, 8 * MIB);
+    const [poor, next] = [shareNamed("poor", told), shareNamed("next", told)];
+    for (let n = 0; n < 8; n++) expect(budget.reserve(shareNamed(`${n}`), MIB, 1)).toBe(MIB);
+    expect(budget.reserveOne(shareNamed("first"))).toBe(true);
+    expect(budget.reserveOne(next)).toBe(false);
+    expect(budget.reserve(poor, KIB, KIB)).toBe(0);
+    budget.totalBytes = 64 * MIB;
+    expect(told).toEqual(["next", "poor"]);
+    expect(budget.reserve(poor, KIB, KIB)).toBe(KIB);
+    const { usedBytes } = budget;
+    budget.totalBytes = 16 * MIB;
+    expect([budget.usedBytes, budget.boundBytes]).toEqual([usedBytes, 16 * MIB]);
+    expect(budget.reserve(shareNamed("e"), 1, 1)).toBe(0);
+  });
+});

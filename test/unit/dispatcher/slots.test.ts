@@ -105,3 +105,14 @@ it("counts a slot once that was handed over before waiting was called off", asyn
   slots.release();
   expect([slots.taken, freed()]).toEqual([0, 1]);
 });
+
+it("gives the slots of a raised limit to those who wait, in the order of asking", async () => {
+  const { slots, freed } = slotsOf(1);
+  const got: string[] = [];
+  slots.take();
+  for (const name of ["a", "b", "c"]) waitAs(name, slots, got);
+  slots.limit = 3;
+  await turn();
+  expect(got).toEqual(["a", "b"]);
+  expect([slots.taken, slots.free, freed()]).toEqual([3, 0, 0]);
+});
