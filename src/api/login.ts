@@ -74,6 +74,25 @@ export function compileTls(tls: CheckedTls | undefined): LoginTls | undefined {
   };
 }
 
+/** Names the Secret that a way to log in is made of. */
+export function secretOf(auth: LoginAuth): string {
+  const [way] = Object.values(auth) as { secret: { secretName: string } }[];
+  return way?.secret.secretName ?? "";
+}
+
+/** Names the Secrets and the ConfigMaps that a login is made of, in order: what has to be mounted for it. */
+export function namedIn({ auth, tls }: NatsLogin): { secrets: string[]; configMaps: string[] } {
+  const ofAuth = auth === undefined ? undefined : secretOf(auth);
+  return {
+    secrets: sorted([ofAuth, tls?.secretName, tls?.caSecret?.secretName]),
+    configMaps: sorted([tls?.caConfigMap?.name]),
+  };
+}
+
+function sorted(names: (string | undefined)[]): string[] {
+  return [...new Set(names.filter((name) => name !== undefined))].sort();
+}
+
 function entry({ secret: { secretName, key } }: { secret: SecretEntry }): SecretEntry {
   return { secretName, key };
 }

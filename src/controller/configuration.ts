@@ -19,7 +19,7 @@ const Environment = z.object({
   LOG_LEVEL: z
     .string()
     .refine(isLogLevel, "one of trace, debug, info, warn, error, fatal, silent expected")
-    .default("info"),
+    .optional(),
   POD_NAME: z.string().optional(),
   CLUSTER_DOMAIN: z.string().min(1, "a domain expected").default("cluster.local"),
   // How the API server is found, as kubectl finds it.

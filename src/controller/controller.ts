@@ -28,6 +28,7 @@ import { type GoWebhooks, goWebhooks } from "./go-webhooks.ts";
 import { keepingOf } from "./keep-dispatcher.ts";
 import type { Channel } from "./kinds.ts";
 import { ownDeployment } from "./own-deployment.ts";
+import { followKnative, type OwnSettings } from "./own-settings.ts";
 import { type SubscriberPruner, subscriberPruner } from "./prune-subscribers.ts";
 import { channelReconciler } from "./reconcile-channel.ts";
 import { type DispatcherState, dispatcherReconciler } from "./reconcile-dispatcher.ts";
@@ -41,11 +42,10 @@ export interface ControllerDeps {
   client: KubeClient;
   events: EventRecorder;
   defaults: DefaultsFile;
-  environment: Pick<
-    DispatcherPlan,
-    "systemNamespace" | "image" | "clusterId" | "clusterDomain" | "logLevel"
-  >;
+  environment: Pick<DispatcherPlan, "systemNamespace" | "image" | "clusterId" | "clusterDomain">;
   log: Logger;
+  /** Are the controller's own; they follow Knative's, also where another one leads. */
+  settings: OwnSettings;
   onOutcome: (loop: "channel" | "dispatcher", outcome: Outcome, durationMs: number) => void;
   /** Are for tests, which have no minute to wait. */
   waits?: { collectMs: number; betweenChecksMs: number; leaveBehindMs: number };
@@ -116,6 +116,7 @@ export class Controller {
   /** Begins to look. */
   async follow(): Promise<void> {
     this.#world.start();
+    followKnative(this.#deps.settings, this.#world.systemConfigs);
     void this.#world.hasSynced().then(() => {
       this.#isSynced = true;
     });
@@ -149,8 +150,8 @@ export class Controller {
     if (webhooks !== undefined) return webhooks;
     const unreadable = this.#unreadable.fault();
     if (unreadable !== undefined) return unreadable;
-    const { fault } = this.#deps.defaults;
-    return fault === undefined ? true : `the configuration is not right: ${fault}`;
+    const { defaults, fault } = this.#deps.defaults;
+    return defaults !== undefined || `the configuration is not right: ${fault}`;
   }
 
   async stop(): Promise<void> {

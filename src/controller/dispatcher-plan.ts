@@ -1,21 +1,13 @@
 import { hash } from "node:crypto";
 import { ChannelAuth } from "../api/auth.ts";
 import { GO_NATS_CONFIG } from "../api/cluster-names.ts";
-import { compileAuth, type LoginAuth } from "../api/login.ts";
+import { compileAuth, namedIn, secretOf } from "../api/login.ts";
 import { type NatsConfig, parseNatsConfig } from "../api/nats-config.ts";
 import type { ConfigMap } from "../kube/objects.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import { parseYaml } from "../runtime/yaml.ts";
 import type { Channel } from "./kinds.ts";
-
-/** Is what of a dispatcher's NATS configuration its objects depend on. */
-export interface NatsPlan {
-  natsConfigHash: string;
-  gracePeriodSeconds: number;
-  /** Are the Secrets and ConfigMaps that it names. */
-  secrets: string[];
-  configMaps: string[];
-}
+import type { PodNeeds } from "./resources/plan.ts";
 
 /** Names the ConfigMap, and its key, that a dispatcher's NATS configuration is in. */
 export interface NatsSource {
@@ -25,7 +17,7 @@ export interface NatsSource {
 
 /** Is that, or why there is none and what to do. */
 export type NatsPlanOutcome =
-  | { ok: true; plan: NatsPlan }
+  | { ok: true; needs: PodNeeds }
   | { ok: false; reason: string; message: string };
 
 const NO_GO_URL =
@@ -52,42 +44,30 @@ export function natsPlan(
     const config = parseNatsConfig(document);
     // Its default is another server than ours.
     if (key === GO_NATS_CONFIG.key && config.servers === undefined) throw new Error(NO_GO_URL);
-    return { ok: true, plan: planOf(config) };
+    return { ok: true, needs: needsOf(config) };
   } catch (error) {
     const message = `key "${key}" of ${what} is not right: ${errorMessage(error)}`;
     return { ok: false, reason: "ConfigMapInvalid", message };
   }
 }
 
-function planOf(config: NatsConfig): NatsPlan {
-  const { auth, tls } = config;
-  const secrets = [secretOf(auth), tls?.secretName, tls?.caSecret?.secretName];
-  const configMaps = [tls?.caConfigMap?.name];
+function needsOf(config: NatsConfig): PodNeeds {
   return {
-    natsConfigHash: hash("sha256", JSON.stringify(config)).slice(0, 16),
+    namingHash: hash("sha256", JSON.stringify(config.jetstream)).slice(0, 16),
     gracePeriodSeconds: Math.ceil(config.dispatch.gracePeriodMs / 1_000),
-    secrets: sorted(secrets),
-    configMaps: sorted(configMaps),
+    ...namedIn(config),
   };
 }
 
 /** Names the Secret with which a channel logs in; undefined where it does not by itself. */
 export function channelSecret({ spec }: Channel): string | undefined {
   const parsed = ChannelAuth.safeParse(spec?.auth);
-  return parsed.success ? secretOf(compileAuth(parsed.data)) : undefined;
+  const auth = parsed.success ? compileAuth(parsed.data) : undefined;
+  return auth && secretOf(auth);
 }
 
 /** Names the Secrets with which channels log in, in order. */
 export function channelSecrets(channels: Iterable<Channel>): string[] {
-  return sorted([...channels].map(channelSecret));
-}
-
-function secretOf(auth: LoginAuth | undefined): string | undefined {
-  if (auth === undefined) return undefined;
-  const [login] = Object.values(auth) as { secret: { secretName: string } }[];
-  return login?.secret.secretName;
-}
-
-function sorted(names: (string | undefined)[]): string[] {
-  return [...new Set(names.filter((name) => name !== undefined))].sort();
+  const names = [...channels].map(channelSecret).filter((name) => name !== undefined);
+  return [...new Set(names)].sort();
 }

@@ -190,12 +190,6 @@ async function handReplicasOver(
   return [];
 }
 
-/** Names the Secrets that a Deployment mounts. */
-export function mountedSecrets(deployment: Deployment | undefined): string[] {
-  const volumes = deployment?.spec?.template.spec?.volumes ?? [];
-  return volumes.flatMap(({ secret }) => secret?.secretName ?? []).sort();
-}
-
 function foreignProblem(condition: Problem["condition"], ensured: Ensured<KubeObject>): Problem[] {
   if (ensured.outcome !== "foreign") return [];
   const message = `${ensured.whose} has a name that the dispatcher needs and is not ours, so it is left alone: rename or delete it`;

@@ -19,6 +19,7 @@ import { createControllerMetrics } from "../runtime/metrics.ts";
 import { type Environment, parseEnvironment } from "./configuration.ts";
 import { Controller } from "./controller.ts";
 import { DefaultsFile } from "./defaults-file.ts";
+import { ownSettings } from "./own-settings.ts";
 
 const NAME = "jetstream-channel-controller";
 const GRACE_PERIOD_MS = 10_000;
@@ -38,6 +39,7 @@ try {
 async function run(environment: Environment, log: Logger): Promise<void> {
   const { SYSTEM_NAMESPACE: systemNamespace, POD_NAME: podName = hostname() } = environment;
   const metrics = createControllerMetrics();
+  const settings = ownSettings({ log, isLevelGiven: environment.LOG_LEVEL !== undefined });
   const client = new KubeClient({ access: await accessFor(environment), userAgent: NAME });
   const clusterId = await clusterIdOf(client);
   const events = new EventRecorder({ client, component: NAME, instance: podName, log });
@@ -52,9 +54,9 @@ async function run(environment: Environment, log: Logger): Promise<void> {
       image: environment.DISPATCHER_IMAGE,
       clusterId,
       clusterDomain: environment.CLUSTER_DOMAIN,
-      logLevel: environment.LOG_LEVEL,
     },
     log,
+    settings,
     onOutcome(loop, outcome, durationMs) {
       metrics.reconciles.inc({ loop, outcome });
       metrics.reconcileDuration.observe({ loop }, durationMs / 1_000);
@@ -87,10 +89,8 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     pages: {
       healthy: () => true,
       ready: () => controller.ready(),
-      metrics: async () => ({
-        contentType: metrics.registry.contentType,
-        body: await metrics.registry.metrics(),
-      }),
+      notes: () => [...defaults.notes, ...settings.notes],
+      metrics: async () => (settings.observability.hasMetrics ? await pageOf(metrics) : undefined),
       json: {},
     },
   });
@@ -106,6 +106,10 @@ async function run(environment: Environment, log: Logger): Promise<void> {
       ["connections", () => client.close()],
     ],
   });
+}
+
+async function pageOf({ registry }: ReturnType<typeof createControllerMetrics>) {
+  return { contentType: registry.contentType, body: await registry.metrics() };
 }
 
 function accessFor(environment: Environment) {

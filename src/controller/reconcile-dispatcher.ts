@@ -3,7 +3,8 @@
  *
  *   1. does anything need it? A namespace's goes with its last channel; the cluster's stays, and goes with the ConfigMap that owns it
  *   2. how does it run: the controller's configuration file, and on top, in a namespace, the oldest channel's deploymentSpecTemplate
- *   3. how does it reach NATS: its ConfigMap, which names Secrets to mount; in a namespace also those with which channels log in
+ *   3. how does it reach NATS: its ConfigMap, which names Secrets to mount; in a namespace also those with which channels log in.
+ *      Only what Pods have from their beginning (PodNeeds) makes new ones; running Pods take over the rest from the mounted file
  *   4. its objects (keep-dispatcher.ts)
  *   5. what its channels have to say of it; they are looked at again when that has changed
  *
@@ -24,12 +25,12 @@ import {
   type Keeping,
   type KeepOutcome,
   keepDispatcher,
-  mountedSecrets,
   removeDispatcher,
 } from "./keep-dispatcher.ts";
 import type { Channel } from "./kinds.ts";
 import { findNatsConfig } from "./nats-source.ts";
-import type { DispatcherPlan } from "./resources/plan.ts";
+import { podNeedsOf } from "./resources/dispatcher-deployment.ts";
+import type { DispatcherPlan, PodNeeds } from "./resources/plan.ts";
 import { oldestOf, type Scope, scopeFor, scopeKeyOf } from "./scope.ts";
 import { isDispatchersObject } from "./whose-object.ts";
 import type { World } from "./world.ts";
@@ -50,13 +51,10 @@ export interface DispatcherReconcilerDeps {
   keeping: Keeping;
   defaults: Pick<DefaultsFile, "defaults" | "fault">;
   /** Is what every dispatcher's objects are made with. */
-  environment: Pick<
-    DispatcherPlan,
-    "systemNamespace" | "image" | "clusterId" | "clusterDomain" | "logLevel"
-  >;
+  environment: Pick<DispatcherPlan, "systemNamespace" | "image" | "clusterId" | "clusterDomain">;
   /** Is told when there is something else to say of a dispatcher, or it is gone. */
   onState: (scopeKey: string, state: DispatcherState | undefined) => void;
-  /** How long changes of channels' logins are collected, since each one replaces all Pods. */
+  /** How long changes that replace all Pods are collected. */
   collectMs?: number | undefined;
 }
 
@@ -77,7 +75,7 @@ export function dispatcherReconciler(deps: DispatcherReconcilerDeps): Reconcile 
 class DispatcherReconciler {
   readonly #deps: DispatcherReconcilerDeps;
   readonly #states = new Map<string, DispatcherState>();
-  readonly #loginsChangedAt = new Map<string, number>();
+  readonly #needsChangedAt = new Map<string, number>();
 
   constructor(deps: DispatcherReconcilerDeps) {
     this.#deps = deps;
@@ -98,7 +96,7 @@ class DispatcherReconciler {
       const { namespace, isNamespaced } = scope;
       const { systemNamespace } = environment;
       if (isNamespaced) await removeDispatcher(keeping, { namespace, systemNamespace }, signal);
-      this.#loginsChangedAt.delete(key);
+      this.#needsChangedAt.delete(key);
       this.#tell(scope, undefined);
       return {};
     }
@@ -132,17 +130,18 @@ class DispatcherReconciler {
       const condition = deployment !== undefined ? "ConfigurationApplied" : "DispatcherReady";
       return { problems: [{ condition, reason, message } as const, ...problems], failures: [] };
     }
-    const { logins, requeueAfterMs } = this.#logins(scope, channels, nats.plan.secrets);
+    const wanted = withLogins(nats.needs, scope, channels);
+    const mounted = podNeedsOf(deployment, source);
+    const { needs, requeueAfterMs } = this.#collect(scope, wanted, mounted);
     const owner = isNamespaced ? undefined : await this.#owner(signal);
     const plan: DispatcherPlan = {
       ...environment,
-      ...nats.plan,
       namespace,
       isNamespaced,
       settings,
       natsSource: source,
       owner,
-      secrets: [...new Set([...nats.plan.secrets, ...logins])].sort(),
+      needs,
     };
     const knative = await this.#knativeConfigs(signal);
     const kept = await keepDispatcher(keeping, plan, {
@@ -160,26 +159,22 @@ class DispatcherReconciler {
     return withTemplate(settings, oldestOf(channels)?.spec?.deploymentSpecTemplate).settings;
   }
 
-  /** Decides which Secrets are mounted for channels: those of now, or for a while those that are mounted already. */
-  #logins(scope: Scope, channels: readonly Channel[], ofConfig: readonly string[]) {
-    const { world, collectMs = COLLECT_MS } = this.#deps;
-    const mountable = channels.filter(({ metadata }) => metadata?.namespace === scope.namespace);
-    const wanted = channelSecrets(mountable).filter((name) => !ofConfig.includes(name));
-    const deployment = world.deployments.store.get(`${scope.namespace}/${DISPATCHER_NAME}`);
-    const mounted = mountedSecrets(deployment).filter((name) => !ofConfig.includes(name));
-    if (deployment === undefined || isDeepStrictEqual(wanted, mounted)) {
-      this.#loginsChangedAt.delete(scope.key);
-      return { logins: wanted, requeueAfterMs: undefined };
+  /** Decides what Pods are made with: what is wanted now, or for a while what they have already, since each change replaces all of them. */
+  #collect({ key }: Scope, wanted: PodNeeds, mounted: PodNeeds | undefined) {
+    const { collectMs = COLLECT_MS } = this.#deps;
+    if (mounted === undefined || isDeepStrictEqual(wanted, mounted)) {
+      this.#needsChangedAt.delete(key);
+      return { needs: wanted };
     }
     const now = performance.now();
-    const changedAt = this.#loginsChangedAt.get(scope.key) ?? now;
+    const changedAt = this.#needsChangedAt.get(key) ?? now;
     const leftMs = changedAt + collectMs - now;
     if (leftMs <= 0) {
-      this.#loginsChangedAt.delete(scope.key);
-      return { logins: wanted, requeueAfterMs: undefined };
+      this.#needsChangedAt.delete(key);
+      return { needs: wanted };
     }
-    this.#loginsChangedAt.set(scope.key, changedAt);
-    return { logins: mounted, requeueAfterMs: leftMs };
+    this.#needsChangedAt.set(key, changedAt);
+    return { needs: mounted, requeueAfterMs: leftMs };
   }
 
   async #owner(signal: AbortSignal) {
@@ -242,6 +237,13 @@ class DispatcherReconciler {
 function oldestKey(channels: readonly Channel[]): string | undefined {
   const oldest = oldestOf(channels);
   return oldest === undefined ? undefined : keyOf(oldest);
+}
+
+/** Adds the Secrets with which channels of its namespace log in. */
+function withLogins(needs: PodNeeds, { namespace }: Scope, channels: readonly Channel[]): PodNeeds {
+  const mountable = channels.filter(({ metadata }) => metadata?.namespace === namespace);
+  const secrets = new Set([...needs.secrets, ...channelSecrets(mountable)]);
+  return { ...needs, secrets: [...secrets].sort() };
 }
 
 function defaultsProblems({

@@ -7,7 +7,7 @@ import type { ServedChannel } from "./served-channel.ts";
 interface RouteDeps {
   metrics: Metrics;
   /** The configured limit of an event, headers and data together, in bytes. */
-  maxEventBytes: number | undefined;
+  maxEventBytes: () => number | undefined;
   source: Pick<ChannelSource, "closed" | "isUndecided">;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
@@ -33,7 +33,7 @@ export function routeFor(state: ServedChannel, info: StreamInfo, deps: RouteDeps
 function storeFor({ channel, client }: ServedChannel, info: StreamInfo, deps: RouteDeps): Store {
   const { connection, publisher } = client;
   const { max_msg_size: maxMsgSize, name: stream } = info.config;
-  const limit = Math.min(deps.maxEventBytes ?? Infinity, maxMsgSize > 0 ? maxMsgSize : Infinity);
+  const limit = Math.min(deps.maxEventBytes() ?? Infinity, maxMsgSize > 0 ? maxMsgSize : Infinity);
   let askedAt = -Infinity;
   return {
     publisher,

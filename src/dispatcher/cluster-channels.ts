@@ -16,18 +16,19 @@ import { CHANNELS } from "./channel-objects.ts";
 import { ChannelsWatch } from "./channels-watch.ts";
 import type { Environment } from "./configuration.ts";
 import type { StartedSource } from "./dispatcher.ts";
-import { hasCrossNamespaceLinks } from "./knative-config.ts";
+import type { KnativeConfig } from "./knative-config.ts";
 import { SubscriptionLookup } from "./subscription-lookup.ts";
 
 /** Starts to watch the channels of this dispatcher's scope; they are there when `fault` is undefined. */
 export async function watchChannels(options: {
   environment: Environment;
   naming: JetStreamNaming;
+  knative: KnativeConfig;
   log: Logger;
   onChange: (key: string) => void;
   onDecided: (key: string) => void;
 }): Promise<StartedSource> {
-  const { environment, naming, log, onChange, onDecided } = options;
+  const { environment, naming, knative, log, onChange, onDecided } = options;
   const { NAMESPACE: namespace, POD_NAMESPACE, POD_NAME = "dispatcher" } = environment;
   const access = await findAccess({
     kubeconfig: environment.KUBECONFIG,
@@ -68,8 +69,7 @@ export async function watchChannels(options: {
     subscriptions: new SubscriptionLookup({
       client,
       namespace,
-      mayBeElsewhere: async () =>
-        isNamespaced && (await hasCrossNamespaceLinks(environment.KNATIVE_CONFIG_PATH)),
+      mayBeElsewhere: async () => isNamespaced && (await knative.hasCrossNamespaceLinks()),
     }),
     naming,
     isNamespaced,

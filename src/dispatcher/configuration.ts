@@ -62,8 +62,10 @@ export const Environment = z.object({
   LOG_LEVEL: z
     .string()
     .refine(isLogLevel, "one of trace, debug, info, warn, error, fatal, silent expected")
-    .default("info")
-    .describe("trace, debug, info, warn, error, fatal or silent."),
+    .optional()
+    .describe(
+      "trace, debug, info, warn, error, fatal or silent. Unset: what Knative's config-logging says in a cluster, else info.",
+    ),
   CLUSTER_ID: z
     .string()
     .default("standalone")
@@ -99,12 +101,17 @@ export function parseEnvironment(env: Record<string, string | undefined>): Envir
 /** The configuration file with the environment on top: where the servers are is decided. */
 export type Configuration = NatsConfig & { servers: string[] };
 
+/** Gives the path of the configuration file. */
+export function configurationPath(environment: Environment): string {
+  return environment.NATS_CONFIG_PATH ?? DEFAULT_NATS_CONFIG_PATH;
+}
+
 /**
  * Reads the configuration file. `NATS_URL` wins over its url; without either the url is the one that
  * the NATS Helm chart gives. A file that is missing is an error where the environment names it.
  */
 export async function readConfiguration(environment: Environment): Promise<Configuration> {
-  const path = environment.NATS_CONFIG_PATH ?? DEFAULT_NATS_CONFIG_PATH;
+  const path = configurationPath(environment);
   const config = parseConfiguration(await textOf(path, environment), path);
   const servers = serversIn(environment.NATS_URL) ?? config.servers ?? [DEFAULT_NATS_URL];
   const { user, token } = serverOptionsFor(servers);

@@ -14,9 +14,11 @@ import type { Configuration, Environment } from "./configuration.ts";
 import { observeDispatcher } from "./dispatcher-metrics.ts";
 import { HttpSender } from "./http-sender.ts";
 import { type EventServer, startEventServer } from "./http-server.ts";
+import type { KnativeConfig } from "./knative-config.ts";
+import type { LiveConfiguration } from "./live-configuration.ts";
 import { MemoryBudget } from "./memory-budget.ts";
-import { type ChannelLogin, NatsClients } from "./nats-clients.ts";
-import { readiness } from "./readiness.ts";
+import { NatsClients, type NatsClientsOptions } from "./nats-clients.ts";
+import { configurationNotes, readiness } from "./readiness.ts";
 import { receiver } from "./receiver.ts";
 import { type ChannelReconciler, channelReconciler } from "./reconcile-channel.ts";
 import { Routes, unavailableRoute } from "./routes.ts";
@@ -47,7 +49,8 @@ export type StartSource = (
 
 export interface DispatcherOptions {
   environment: Environment;
-  configuration: Configuration;
+  configuration: LiveConfiguration;
+  knative: KnativeConfig;
   log: Logger;
   startSource: StartSource;
 }
@@ -58,7 +61,11 @@ type Parts = ReturnType<typeof makeParts>;
 export async function startDispatcher(
   options: DispatcherOptions,
 ): Promise<[name: string, step: ShutdownStep][]> {
-  const parts = makeParts(options, (login) => queueUnserved(login.client));
+  const { configuration } = options;
+  const parts = makeParts(options, {
+    onChange: (login) => queueUnserved(login.client),
+    onElsewhere: () => queueAll(),
+  });
   const { connection } = parts.clients.own;
   const queue = createWorkQueue({
     concurrency: RECONCILES_AT_ONCE,
@@ -94,6 +101,7 @@ export async function startDispatcher(
       if ((isTheirs && !isServed(channel)) || channel?.next === client) queue.add(key);
     }
   };
+  const queueAll = () => addAll(source, queue);
   const newsOfLogin = () => queueUnserved(parts.clients.own);
   connection.listen({ connected: newsOfLogin, failing: newsOfLogin });
   started = true;
@@ -106,13 +114,19 @@ export async function startDispatcher(
     reconciler,
     ready: ready.ready,
   });
+  configuration.follow(() => {
+    configure(parts, configuration.current, events);
+    // Their subscriptions and routes have the rest of it.
+    queueAll();
+  });
   return shutdownSteps({
     ...parts,
-    quietPeriodMs: options.configuration.dispatch.quietPeriodMs,
+    quietPeriodMs: () => configuration.current.dispatch.quietPeriodMs,
     events,
     admin,
     async stopChanges() {
       ready.stop();
+      configuration.stop();
       watch.stop();
       await queue.stop();
       await stop();
@@ -121,19 +135,23 @@ export async function startDispatcher(
   });
 }
 
+function addAll(source: ChannelSource, queue: WorkQueue): void {
+  for (const key of source.keys()) queue.add(key);
+}
+
 /** Makes the parts that know no channel. */
 function makeParts(
   { configuration, environment, log }: DispatcherOptions,
-  onLoginChange: (login: ChannelLogin) => void,
+  news: Pick<NatsClientsOptions, "onChange" | "onElsewhere">,
 ) {
-  const { dispatch } = configuration;
+  const { dispatch } = configuration.current;
   const clients = new NatsClients({
-    configuration,
+    ...news,
+    configuration: configuration.current,
     secretsPath: environment.SECRETS_PATH,
     namespace: environment.POD_NAMESPACE,
     name: `jetstream-channel-dispatcher ${environment.POD_NAME ?? ""}`.trim(),
     log,
-    onChange: onLoginChange,
   });
   return {
     clients,
@@ -149,33 +167,41 @@ function makeParts(
   };
 }
 
+/** Takes over what holds for all channels together. */
+function configure(parts: Parts, configuration: Configuration, events: EventServer): void {
+  const { dispatch } = configuration;
+  parts.clients.configure(configuration);
+  parts.room.maxBytes = dispatch.publishBytes;
+  parts.budget.totalBytes = dispatch.memoryBytes;
+  events.limit(dispatch);
+}
+
 function makeReconciler(
   options: DispatcherOptions,
   parts: Parts,
   { source, queue }: { source: ChannelSource; queue: WorkQueue },
 ): ChannelReconciler {
   const { configuration, environment, log } = options;
-  const { dispatch } = configuration;
+  const dispatch = () => configuration.current.dispatch;
   const requeue = (key: string): void => queue.add(key);
   return channelReconciler({
     ...parts,
     source,
     log,
     requeue,
-    maxEventBytes: dispatch.maxEventBytes,
+    maxEventBytes: () => dispatch().maxEventBytes,
     clusterId: environment.CLUSTER_ID,
     subscribers: { ...parts, log, requeue, dispatch, note: source.note.bind(source) },
   });
 }
 
 async function startServers(
-  { configuration, environment, log }: DispatcherOptions,
+  { configuration, knative, environment, log }: DispatcherOptions,
   parts: Parts,
   state: { source: ChannelSource; reconciler: ChannelReconciler; ready: () => true | string },
 ) {
   const { source, ready } = state;
   const { served } = state.reconciler;
-  const { dispatch } = configuration;
   const receive = receiver({
     ...parts,
     log,
@@ -184,19 +210,22 @@ async function startServers(
   const { HTTP_PORT, ADMIN_PORT } = environment;
   const events: EventServer = await startEventServer({
     port: HTTP_PORT,
-    limits: dispatch,
+    limits: configuration.current.dispatch,
     receive,
   }).catch((cause: unknown) => {
     throw new Error(`cannot listen on port ${HTTP_PORT} (HTTP_PORT)`, { cause });
   });
   log.info({ port: events.port }, "http server listening");
   const { CLUSTER_DOMAIN: clusterDomain } = environment;
+  const metrics = observeDispatcher({ ...parts, served });
+  const { connection } = parts.clients.own;
   const admin = await startAdminServer({
     port: ADMIN_PORT,
     pages: {
       healthy: () => true,
       ready,
-      metrics: observeDispatcher({ ...parts, served }),
+      notes: () => [...configurationNotes(configuration, connection.state), ...knative.notes],
+      metrics: async () => (knative.hasMetrics ? await metrics() : undefined),
       json: { "/channels": statusPage({ ...parts, source, served, clusterDomain }) },
     },
   }).catch((cause: unknown) => {

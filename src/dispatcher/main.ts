@@ -9,6 +9,8 @@ import { ChannelsFile } from "./channels-file.ts";
 import { watchChannels } from "./cluster-channels.ts";
 import { type Environment, parseEnvironment, readConfiguration } from "./configuration.ts";
 import { type StartSource, startDispatcher } from "./dispatcher.ts";
+import { KnativeConfig } from "./knative-config.ts";
+import { LiveConfiguration } from "./live-configuration.ts";
 
 const { LOG_LEVEL: level = "info" } = process.env;
 const log = createLogger({
@@ -24,22 +26,36 @@ try {
 }
 
 async function run(environment: Environment, log: Logger): Promise<void> {
-  const { CHANNELS_PATH: path } = environment;
-  const configuration = await readConfiguration(environment);
-  for (const warning of configuration.warnings) log.warn({ warning }, "configuration works, but");
-  const { jetstream: naming } = configuration;
+  const { CHANNELS_PATH: path, KNATIVE_CONFIG_PATH: folder } = environment;
+  const first = await readConfiguration(environment);
+  const configuration = new LiveConfiguration(first, { environment, log });
+  const isLevelGiven = environment.LOG_LEVEL !== undefined;
+  const knative = new KnativeConfig({ folder, log, isLevelGiven });
+  const { jetstream: naming } = first;
   const startFromFiles: StartSource = async (onChange) => {
     const file = new ChannelsFile({ path: path ?? "", naming, log, onChange });
     await file.start();
     return { source: file, fault: () => file.fault, stop: () => file.stop() };
   };
-  const startFromCluster: StartSource = (onChange, onDecided) =>
-    watchChannels({ environment, naming, log, onChange, onDecided });
+  const startFromCluster: StartSource = async (onChange, onDecided) => {
+    await knative.start();
+    const options = { environment, naming, knative, log, onChange, onDecided };
+    const started = await watchChannels(options);
+    return {
+      ...started,
+      async stop() {
+        knative.stop();
+        await started.stop();
+      },
+    };
+  };
   const steps = await startDispatcher({
     environment,
     configuration,
+    knative,
     log,
     startSource: path === undefined ? startFromCluster : startFromFiles,
   });
-  runUntilSignal({ log, gracePeriodMs: () => configuration.dispatch.gracePeriodMs, steps });
+  const gracePeriodMs = () => configuration.current.dispatch.gracePeriodMs;
+  runUntilSignal({ log, gracePeriodMs, steps });
 }

@@ -5,6 +5,7 @@
  * it, and ended when the last has returned it: flow 1 takes one for each channel, and each subscription
  * holds it until its last delivery is settled. What is published, pulled or settled is not known here.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { NatsConfig } from "../api/nats-config.ts";
 import type { ChannelSettings } from "../api/settings.ts";
 import { NatsClient } from "../nats/client.ts";
@@ -24,6 +25,8 @@ export interface NatsClientsOptions {
   log: Logger;
   /** A login of channels is connected, at first or again, or fails for a new reason. */
   onChange: (login: ChannelLogin) => void;
+  /** What a client is connected to is another JetStream, perhaps: its streams and consumers have to be looked at again. */
+  onElsewhere: (client: NatsClient) => void;
 }
 
 /** A login that channels bring, while it is used. */
@@ -44,6 +47,9 @@ const USUAL_KEYS: Readonly<Record<string, string>> = {
 interface SharedLogin extends ChannelLogin {
   key: string;
   users: number;
+  login: Login;
+  /** One of the channels that brought it. */
+  channel: ChannelSettings;
 }
 
 /** Every login in use; see the head of this file. */
@@ -53,19 +59,38 @@ export class NatsClients {
   readonly #options: NatsClientsOptions;
   readonly #shared = new Map<string, SharedLogin>();
   readonly #ending = new Set<Promise<void>>();
+  #configuration: NatsClientsOptions["configuration"];
+  #ownLogin: Login | undefined;
   #maxPayload = 0;
 
   constructor(options: NatsClientsOptions) {
     this.#options = options;
-    const { auth, tls } = options.configuration;
+    this.#configuration = options.configuration;
     const { name, log } = options;
-    const hasLogin = auth !== undefined || tls !== undefined;
-    const secrets = this.#secretsOf(options.namespace);
-    this.own = this.#clientFor({
-      name,
-      log,
-      login: hasLogin ? loginFrom({ login: { auth, tls }, secrets }) : undefined,
-    });
+    this.#ownLogin = this.#loginOfOwn();
+    this.own = this.#clientFor({ name, log, login: this.#ownLogin });
+  }
+
+  /** Works by another configuration from now on; where servers or logins are others, connections go over to them. */
+  configure(configuration: NatsClientsOptions["configuration"]): void {
+    const before = this.#configuration;
+    this.#configuration = configuration;
+    const { maxPublishes: maxInFlight, publishTimeoutMs: timeoutMs } = configuration.dispatch;
+    for (const { publisher } of this.all) publisher.limit({ maxInFlight, timeoutMs });
+    const { servers, auth, tls } = configuration;
+    const hasOtherServers = !isDeepStrictEqual(before.servers, servers);
+    const hasOtherTls = !isDeepStrictEqual(before.tls, tls);
+    const hasOtherLogin = hasOtherTls || !isDeepStrictEqual(before.auth, auth);
+    // A login that is the same stays the same object, so that its connection knows.
+    if (hasOtherLogin) this.#ownLogin = this.#loginOfOwn();
+    if (hasOtherServers || hasOtherLogin) {
+      this.own.connection.retarget({ servers, login: this.#ownLogin });
+    }
+    if (!(hasOtherServers || hasOtherTls)) return;
+    for (const shared of this.#shared.values()) {
+      if (hasOtherTls) shared.login = this.#loginOf(shared.channel);
+      shared.client.connection.retarget({ servers, login: shared.login });
+    }
   }
 
   /** The logins that channels brought. */
@@ -133,21 +158,14 @@ export class NatsClients {
   }
 
   #share(key: string, channel: ChannelSettings): SharedLogin {
-    const { configuration, namespace, log } = this.#options;
     const name = loginNameOf(channel);
-    const { auth } = channel.login ?? {};
-    const { tls } = configuration;
-    // Which server that is, and how it is known, is the dispatcher's to say; who logs in, the channel's.
-    const login = loginFrom(
-      { login: { auth: undefined, tls }, secrets: this.#secretsOf(namespace) },
-      { login: { auth, tls: undefined }, secrets: this.#secretsOf(channel.namespace) },
-    );
+    const login = this.#loginOf(channel);
     const client = this.#clientFor({
       name: `${this.#options.name} ${name}`,
-      log: log.child({ login: name }),
+      log: this.#options.log.child({ login: name }),
       login,
     });
-    const shared: SharedLogin = { key, name, client, users: 0 };
+    const shared: SharedLogin = { key, name, client, login, channel, users: 0 };
     this.#shared.set(key, shared);
     const changed = () => this.#options.onChange(shared);
     client.connection.listen({ connected: changed, failing: changed });
@@ -155,12 +173,31 @@ export class NatsClients {
     return shared;
   }
 
+  #loginOfOwn(): Login | undefined {
+    const { auth, tls } = this.#configuration;
+    if (auth === undefined && tls === undefined) return undefined;
+    return loginFrom({ login: { auth, tls }, secrets: this.#secretsOf(this.#options.namespace) });
+  }
+
+  /** Which server that is, and how it is known, is the dispatcher's to say; who logs in, the channel's. */
+  #loginOf({ namespace, login }: ChannelSettings): Login {
+    const { tls } = this.#configuration;
+    const ofDispatcher = this.#secretsOf(this.#options.namespace);
+    return loginFrom(
+      { login: { auth: undefined, tls }, secrets: ofDispatcher },
+      { login: { auth: login?.auth, tls: undefined }, secrets: this.#secretsOf(namespace) },
+    );
+  }
+
   #clientFor(options: { name: string; log: Logger; login: Login | undefined }): NatsClient {
-    const { servers, jetstream, dispatch } = this.#options.configuration;
+    const { servers, jetstream, dispatch } = this.#configuration;
     const { maxPublishes, publishTimeoutMs } = dispatch;
     const { domain } = jetstream;
     const client = new NatsClient({ ...options, servers, domain, maxPublishes, publishTimeoutMs });
-    client.connection.listen({ connected: () => this.#learnMaxPayload() });
+    client.connection.listen({
+      connected: () => this.#learnMaxPayload(),
+      elsewhere: () => this.#options.onElsewhere(client),
+    });
     this.#maxPayload = Math.max(this.#maxPayload, client.connection.maxPayload);
     return client;
   }

@@ -1,4 +1,5 @@
 import type { Connection } from "../nats/connection.ts";
+import type { ConnectionState } from "../nats/connection-listener.ts";
 import type { ChannelSource } from "./channel-source.ts";
 import { REFUSAL_REASONS, type ServedChannel } from "./served-channel.ts";
 
@@ -41,4 +42,17 @@ export function readiness(deps: {
       stopping = true;
     },
   };
+}
+
+/** Says what of the newest configuration does not count, although that is no reason not to be ready. */
+export function configurationNotes(
+  { fault }: { fault: string | undefined },
+  { changedLogin }: Pick<ConnectionState, "changedLogin">,
+): string[] {
+  const kept = "the last one that was right counts";
+  const before = "the connection of before is kept";
+  return [
+    ...(fault === undefined ? [] : [`configuration: ${fault}; ${kept}`]),
+    ...(changedLogin === undefined ? [] : [`NATS: ${changedLogin}; ${before}`]),
+  ];
 }

@@ -48,7 +48,7 @@ export interface ChannelReconcilerDeps {
   log: Logger;
   clusterId: string;
   /** The configured limit of an event, headers and data together, in bytes. */
-  maxEventBytes: number | undefined;
+  maxEventBytes: () => number | undefined;
   subscribers: SubscriberDeps;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;

@@ -31,7 +31,8 @@ export interface SubscriberDeps {
   sender: HttpSender;
   metrics: Metrics;
   log: Logger;
-  dispatch: DispatchSettings;
+  /** Gives the settings of now. */
+  dispatch: () => DispatchSettings;
   /** Every subscription that has something under way, those included that no channel has any more. */
   running: Set<Subscription>;
   /** Asks for another reconcile of a channel. */
@@ -144,7 +145,7 @@ function settingsFor(
   recipient: Recipient,
   { served, deps }: { served: ServedChannel; deps: SubscriberDeps },
 ): SubscriptionSettings {
-  const { dispatch } = deps;
+  const dispatch = deps.dispatch();
   const { channel, client } = served;
   return {
     stream: channel.stream.name,
@@ -171,7 +172,7 @@ function recipientFor(
     reply: reply && sender.destinationFor(reply),
     deadLetter: deadLetter && sender.destinationFor(deadLetter),
     delivery,
-    timeoutMs: delivery.timeoutMs ?? dispatch.timeoutMs,
+    timeoutMs: delivery.timeoutMs ?? dispatch().timeoutMs,
     maxAttempts: maxAttemptsFor(delivery, channel.consumer.maxDeliver),
   };
 }

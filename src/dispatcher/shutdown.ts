@@ -12,7 +12,7 @@ export interface RunningParts {
   sender: HttpSender;
   events: EventServer;
   admin: AdminServer;
-  quietPeriodMs: number;
+  quietPeriodMs: () => number;
   /** Reports not ready, and takes in no more changes of channels. */
   stopChanges: () => Promise<void>;
   stopTicking: () => void;
@@ -34,7 +34,7 @@ export function shutdownSteps(parts: RunningParts): [name: string, step: Shutdow
     [
       "receiver",
       async (remainingMs) => {
-        await events.drain({ quietMs: parts.quietPeriodMs, atMostMs: remainingMs / 2 });
+        await events.drain({ quietMs: parts.quietPeriodMs(), atMostMs: remainingMs / 2 });
         const ends = clients.all.map(({ publisher }) => publisher.end());
         await withinMs(Promise.all(ends), LAST_MS);
       },

@@ -9,8 +9,10 @@ export interface AdminPages {
   healthy: () => true | string;
   /** Whether the program should get traffic; a reason when it should not. */
   ready: () => true | string;
-  /** The metrics in Prometheus' text format. */
-  metrics: () => Promise<{ contentType: string; body: string }>;
+  /** What a person should know although it is ready, a sentence each. */
+  notes: () => readonly string[];
+  /** The metrics in Prometheus' text format; undefined where there are to be none. */
+  metrics: () => Promise<{ contentType: string; body: string } | undefined>;
   /** Further pages, by path, answered as JSON. */
   json: Record<string, () => unknown>;
 }
@@ -21,8 +23,8 @@ export interface AdminServer {
 }
 
 /**
- * Starts the admin server: `/healthz`, `/readyz` (200, or 503 with the reason), `/metrics`, and
- * JSON pages. It is for kubelets, Prometheus and people inside the cluster; it changes nothing.
+ * Starts the admin server: `/healthz`, `/readyz` (200 with what is to be known, or 503 with the reason), `/metrics`,
+ * and JSON pages. It is for kubelets, Prometheus and people inside the cluster; it changes nothing.
  */
 export async function startAdminServer(options: {
   port: number;
@@ -30,20 +32,29 @@ export async function startAdminServer(options: {
 }): Promise<AdminServer> {
   const { pages } = options;
   const app = express().disable("x-powered-by").disable("etag");
-  const probe = (path: string, check: () => true | string): void => {
+  const probe = (
+    path: string,
+    check: () => true | string,
+    notes: () => readonly string[],
+  ): void => {
     app.get(path, (_request, response) => {
       const result = check();
+      const lines = [result === true ? "ok" : result, ...notes()];
       response
         .status(result === true ? 200 : 503)
         .type("text/plain")
-        .send(`${result === true ? "ok" : result}\n`);
+        .send(`${lines.join("\n")}\n`);
     });
   };
-  probe("/healthz", pages.healthy);
-  probe("/readyz", pages.ready);
+  probe("/healthz", pages.healthy, () => []);
+  probe("/readyz", pages.ready, pages.notes);
   app.get("/metrics", async (_request, response) => {
-    const { contentType, body } = await pages.metrics();
-    response.set("content-type", contentType).send(body);
+    const metrics = await pages.metrics();
+    if (metrics === undefined) {
+      response.status(404).type("text/plain").send("Metrics are switched off.\n");
+      return;
+    }
+    response.set("content-type", metrics.contentType).send(metrics.body);
   });
   for (const [path, page] of Object.entries(pages.json)) {
     app.get(path, (_request, response) => {

@@ -14,6 +14,7 @@ import {
   DISPATCHER_SELECTOR,
   type DispatcherPlan,
   dispatcherMetadata,
+  type PodNeeds,
 } from "./plan.ts";
 
 type PodTemplate = NonNullable<Deployment["spec"]>["template"];
@@ -23,11 +24,14 @@ type Volume = NonNullable<PodSpec["volumes"]>[number];
 type VolumeMount = NonNullable<Container["volumeMounts"]>[number];
 type Variable = NonNullable<Container["env"]>[number];
 
-/** Changes when running Pods cannot take a new configuration as they are, so that new ones are made. */
-const CONFIG_HASH_ANNOTATION = "nats.messaging.knative.dev/config-hash";
+/** Changes when subjects and streams are called otherwise, which running Pods cannot take over. */
+const NAMING_HASH_ANNOTATION = "nats.messaging.knative.dev/naming-hash";
 
 /** Changes when the account was made again: the tokens of running Pods are for the one before, and kubelets renew them only when they grow old. */
 const ACCOUNT_ANNOTATION = "nats.messaging.knative.dev/account-uid";
+
+const CONFIG_VOLUME = "config";
+const KNATIVE_VOLUME = "knative";
 
 const ADMIN_PORT = 9090;
 // Enough to be scheduled where there is room; no limits, since the memory that it may use is in its configuration.
@@ -57,7 +61,7 @@ export function dispatcherDeployment(
       template: podTemplate(plan, {
         labels: metadata.labels,
         annotations: {
-          [CONFIG_HASH_ANNOTATION]: plan.natsConfigHash,
+          [NAMING_HASH_ANNOTATION]: plan.needs.namingHash,
           ...(accountUid === undefined ? {} : { [ACCOUNT_ANNOTATION]: accountUid }),
         },
       }),
@@ -70,11 +74,32 @@ export function accountUidOf(deployment: Deployment | undefined): string | undef
   return deployment?.spec?.template.metadata?.annotations?.[ACCOUNT_ANNOTATION];
 }
 
+/** Reads from a Deployment that was made here what its Pods have; undefined where it was not, or mounts another configuration. */
+export function podNeedsOf(
+  deployment: Deployment | undefined,
+  natsSource: NatsSource,
+): PodNeeds | undefined {
+  const { metadata, spec } = deployment?.spec?.template ?? {};
+  const namingHash = metadata?.annotations?.[NAMING_HASH_ANNOTATION];
+  const volumes = spec?.volumes ?? [];
+  const config = volumes.find(({ name }) => name === CONFIG_VOLUME);
+  if (namingHash === undefined || config?.configMap?.name !== natsSource.name) return undefined;
+  return {
+    namingHash,
+    gracePeriodSeconds: spec?.terminationGracePeriodSeconds ?? 0,
+    secrets: volumes.flatMap(({ secret }) => secret?.secretName ?? []).sort(),
+    configMaps: volumes
+      .filter(({ name }) => name !== CONFIG_VOLUME && name !== KNATIVE_VOLUME)
+      .flatMap(({ configMap }) => configMap?.name ?? [])
+      .sort(),
+  };
+}
+
 function podTemplate(
   plan: DispatcherPlan,
   own: { labels: Record<string, string>; annotations: Record<string, string> },
 ): PodTemplate {
-  const { settings, gracePeriodSeconds } = plan;
+  const { settings, needs } = plan;
   const { nodeSelector, tolerations, affinity, topologySpreadConstraints } = settings;
   const { priorityClassName, imagePullSecrets, annotations, labels } = settings;
   // What is in these maps is Kubernetes' own and was not looked at here.
@@ -94,7 +119,7 @@ function podTemplate(
     },
     spec: {
       serviceAccountName: DISPATCHER_NAME,
-      terminationGracePeriodSeconds: gracePeriodSeconds,
+      terminationGracePeriodSeconds: needs.gracePeriodSeconds,
       // Hundreds of variables in a namespace with many Services.
       enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
@@ -147,22 +172,28 @@ function variablesOf(plan: DispatcherPlan): Variable[] {
     ...(plan.isNamespaced ? [fromField("NAMESPACE", "metadata.namespace")] : []),
     { name: "HTTP_PORT", value: String(DISPATCHER_HTTP_PORT) },
     { name: "ADMIN_PORT", value: String(ADMIN_PORT) },
-    { name: "LOG_LEVEL", value: plan.logLevel },
   ];
   const isGiven = ({ name }: { name: string }) => given.some((variable) => variable.name === name);
   return [...own.filter((variable) => !isGiven(variable)), ...given];
 }
 
 function volumesOf(plan: DispatcherPlan): { volumes: Volume[]; mounts: VolumeMount[] } {
-  const { namespace, natsSource, secrets, configMaps } = plan;
+  const { namespace, natsSource } = plan;
+  const { secrets, configMaps } = plan.needs;
   const below = (folder: string) => `${DISPATCHER_PATHS.secrets}/${folder}`;
   const all: { volume: Volume; mountPath: string }[] = [
     {
-      volume: { name: "config", configMap: { name: natsSource.name, ...itemsOf(natsSource) } },
+      volume: {
+        name: CONFIG_VOLUME,
+        configMap: { name: natsSource.name, ...itemsOf(natsSource) },
+      },
       mountPath: DISPATCHER_PATHS.natsConfig,
     },
     {
-      volume: { name: "knative", configMap: { name: DISPATCHER_KNATIVE_CONFIG, optional: true } },
+      volume: {
+        name: KNATIVE_VOLUME,
+        configMap: { name: DISPATCHER_KNATIVE_CONFIG, optional: true },
+      },
       mountPath: DISPATCHER_PATHS.knative,
     },
     // Optional, so that the dispatcher can say itself which one is missing, and takes it as soon as it is there.

@@ -14,18 +14,22 @@ export interface DispatcherPlan {
   image: string;
   clusterId: string;
   clusterDomain: string;
-  logLevel: string;
   settings: DispatcherSettings;
   /** Is where its NATS configuration is. */
   natsSource: NatsSource;
-  /** Changes with what of the NATS configuration needs new Pods. */
-  natsConfigHash: string;
-  gracePeriodSeconds: number;
-  /** Are the Secrets and ConfigMaps of its namespace that are mounted, in order. */
-  secrets: readonly string[];
-  configMaps: readonly string[];
+  needs: PodNeeds;
   /** Has all of it deleted with this object. */
   owner: OwnerReference | undefined;
+}
+
+/** Is what of the NATS configuration and of channels' logins Pods have from their beginning, so that a change makes new ones. */
+export interface PodNeeds {
+  /** Changes with what subjects and streams are called by. */
+  namingHash: string;
+  gracePeriodSeconds: number;
+  /** Are the Secrets and ConfigMaps of its namespace that are mounted, in order. */
+  secrets: string[];
+  configMaps: string[];
 }
 
 /** Selects a dispatcher's Pods; installed Deployments have it, and it cannot be changed in them. */

@@ -12,6 +12,7 @@ import { API_VERSION, KIND } from "../../../src/api/names.ts";
 import { Controller } from "../../../src/controller/controller.ts";
 import { DefaultsFile } from "../../../src/controller/defaults-file.ts";
 import type { Channel } from "../../../src/controller/kinds.ts";
+import { ownSettings } from "../../../src/controller/own-settings.ts";
 import { findAccess } from "../../../src/kube/access.ts";
 import { KubeClient as ControllersClient } from "../../../src/kube/client.ts";
 import { EventRecorder } from "../../../src/kube/event-recorder.ts";
@@ -63,7 +64,6 @@ export class ControlWorld {
       image: DISPATCHER_IMAGE,
       clusterId: "test",
       clusterDomain: "cluster.local",
-      logLevel: "info",
     };
     const controller = new Controller({
       client,
@@ -71,6 +71,7 @@ export class ControlWorld {
       defaults: new DefaultsFile({ path: defaultsPath, log }),
       environment,
       log,
+      settings: ownSettings({ log, isLevelGiven: true }),
       onOutcome: () => undefined,
       waits: SHORT_WAITS,
     });

@@ -102,23 +102,24 @@ it("says which ConfigMap is missing or wrong, and recovers when it is right", as
   await world.condition(channel, "DispatcherReady", { status: "True" });
 });
 
-it("replaces the Pods for another configuration, keeps them for one that is wrong, and says so", async () => {
+it("replaces the Pods for another Secret or other names, and not for another url or what is wrong, which it names", async () => {
   await configure();
   await world.createChannel(namespace, "orders", { metadata: SCOPED });
   const channel = [namespace, "orders"] as const;
   await world.condition(channel, "DispatcherReady", { status: "True" });
-  await configure(
-    "url: nats://other.example\nauth: { token: { secret: { secretName: nats-login } } }\n",
-  );
-  const { metadata } = await world.object<Deployment>(deploymentRef(), (deployment) => {
-    expect(secretsOf(deployment)).toEqual(["nats-login"]);
-  });
-  await configure("url: [1]\n");
+  const after = (made: number) =>
+    world.object<Deployment>(deploymentRef(), (deployment) =>
+      expect(deployment.metadata?.generation).toBe(made),
+    );
   const invalid = { status: "False", reason: "ConfigMapInvalid" };
+  for (const url of ["nats://other.example", "[1]"]) await configure(`url: ${url}\n`);
   await world.condition(channel, "ConfigurationApplied", invalid);
-  await world.condition(channel, "DispatcherReady", { status: "True" });
-  const after = await world.client.get<Deployment>(deploymentRef());
-  expect(after.metadata?.generation).toBe(metadata?.generation);
+  await after(1);
+  const auth = "auth: { token: { secret: { secretName: nats-login } } }\n";
+  await configure(auth);
+  expect(secretsOf(await after(2))).toEqual(["nats-login"]);
+  await configure(`${auth}jetstream: { streamPrefix: EAST_ }\n`);
+  await after(3);
 });
 
 it("collects the Secrets with which channels log in, and mounts them together", async () => {

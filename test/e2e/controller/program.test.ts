@@ -165,16 +165,16 @@ it("takes a new configuration of dispatchers at once, and keeps the last good on
   expect(message).toContain('clusterDefault: unknown key "replica"; allowed: configName, replicas');
   const ready = await program.ask("/readyz");
   expect([ready.status, ready.text]).toEqual([
-    503,
-    expect.stringContaining('unknown key "replica"'),
+    200,
+    expect.stringMatching(/^ok\nconfiguration: .*unknown key "replica".*; the last one that/s),
   ]);
   await priority("b");
 
   await writeFile(path, "clusterDefault: { replicas: 1, priorityClassName: d }\n");
   await priority("d");
-  await eventually(async () => (await program.ask("/readyz")).status === 200, {
+  await eventually(async () => (await program.ask("/readyz")).text === "ok\n", {
     within,
-    what: "the controller to be ready again",
+    what: "the controller to have nothing to say",
   });
 });
 

@@ -50,6 +50,7 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     name: "test",
     log,
     onChange: () => undefined,
+    onElsewhere: () => undefined,
   });
   const { connection } = clients.own;
   connection.start();
@@ -72,8 +73,8 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     ...parts,
     source: sourceOf(said),
     clusterId: "here",
-    maxEventBytes: undefined,
-    subscribers: { ...parts, dispatch, note: () => undefined },
+    maxEventBytes: () => undefined,
+    subscribers: { ...parts, dispatch: () => dispatch, note: () => undefined },
   });
   const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
   const ticker = setInterval(() => {

@@ -13,18 +13,21 @@ tls: { secretName: tls, caSecret: { secretName: login }, caConfigMap: { name: ca
 dispatch: { gracePeriod: PT1M30.5S }`;
     expect(plan(text)).toMatchObject({
       ok: true,
-      plan: { secrets: ["login", "tls"], configMaps: ["ca"], gracePeriodSeconds: 91 },
+      needs: { secrets: ["login", "tls"], configMaps: ["ca"], gracePeriodSeconds: 91 },
     });
   });
 
-  it("has the same hash as long as it says the same", () => {
-    const [first, second, other] = [
-      "url: nats://a",
-      "# why\nurl: 'nats://a'\n",
-      "url: nats://b",
-    ].map(plan);
-    expect(first).toEqual(second);
-    expect(first).not.toEqual(other);
+  it("needs new Pods for other names and another grace period, and for nothing else that is not mounted", () => {
+    const needs = plan("url: nats://a");
+    const same = "# why\nurl: 'nats://b'\ndispatch: { timeout: PT9S, memory: 32Mi }\n";
+    expect(plan(same)).toEqual(needs);
+    for (const other of [
+      "jetstream: { subjectPrefix: east }",
+      "dispatch: { gracePeriod: PT61S }",
+      "tls: { secretName: tls }",
+    ]) {
+      expect(plan(other)).not.toEqual(needs);
+    }
   });
 
   it.each([
@@ -48,7 +51,7 @@ dispatch: { gracePeriod: PT1M30.5S }`;
     const plan = (text: string) => natsPlan({ data: { "eventing-nats": text } }, gos);
     expect(plan(`url: nats://a\n${auth}`)).toMatchObject({
       ok: true,
-      plan: { secrets: ["creds"] },
+      needs: { secrets: ["creds"] },
     });
     expect(plan(auth)).toMatchObject({
       ok: false,

@@ -34,7 +34,6 @@ describe("the environment", () => {
     expect(parseEnvironment({})).toEqual({
       HTTP_PORT: 8080,
       ADMIN_PORT: 9090,
-      LOG_LEVEL: "info",
       CLUSTER_ID: "standalone",
       CLUSTER_DOMAIN: "cluster.local",
       POD_NAMESPACE: "default",

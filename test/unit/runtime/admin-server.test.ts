@@ -12,6 +12,7 @@ beforeEach(async () => {
   pages = {
     healthy: () => true,
     ready: () => true,
+    notes: () => [],
     metrics: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
     json: { "/channels": () => ({ channels: [] }), "/broken": () => failing() },
   };
@@ -21,6 +22,7 @@ beforeEach(async () => {
       ...pages,
       healthy: () => pages.healthy(),
       ready: () => pages.ready(),
+      notes: () => pages.notes(),
       metrics: () => pages.metrics(),
     },
   });
@@ -83,4 +85,17 @@ it("closing ends kept connections too", async () => {
   await server.close();
   await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow("fetch failed");
   server = await startAdminServer({ port: 0, pages });
+});
+
+it("shows beside its readiness what a person should know", async () => {
+  pages.notes = () => ["one", "two"];
+  expect(await ask("/readyz")).toEqual([200, "ok\none\ntwo\n"]);
+  pages.ready = () => "the server is away";
+  expect(await ask("/readyz")).toEqual([503, "the server is away\none\ntwo\n"]);
+  expect(await ask("/healthz")).toEqual([200, "ok\n"]);
+});
+
+it("has no metrics while they are switched off", async () => {
+  pages.metrics = async () => undefined;
+  expect(await ask("/metrics")).toEqual([404, "Metrics are switched off.\n"]);
 });

@@ -2,13 +2,18 @@ import { describe, expect, it } from "vitest";
 import { parseDispatcherDefaults } from "../../../../src/api/dispatcher-defaults.ts";
 import { dispatcherAutoscaler } from "../../../../src/controller/resources/autoscaler.ts";
 import { channelService } from "../../../../src/controller/resources/channel-service.ts";
-import { dispatcherDeployment } from "../../../../src/controller/resources/dispatcher-deployment.ts";
+import {
+  dispatcherDeployment,
+  podNeedsOf,
+} from "../../../../src/controller/resources/dispatcher-deployment.ts";
 import { dispatcherService } from "../../../../src/controller/resources/dispatcher-service.ts";
 import { dispatcherDisruptionBudget } from "../../../../src/controller/resources/disruption-budget.ts";
 import { dispatcherKnativeConfig } from "../../../../src/controller/resources/knative-config.ts";
-import type { DispatcherPlan } from "../../../../src/controller/resources/plan.ts";
+import type { DispatcherPlan, PodNeeds } from "../../../../src/controller/resources/plan.ts";
 import { dispatcherRoleBinding } from "../../../../src/controller/resources/role-binding.ts";
 import { dispatcherServiceAccount } from "../../../../src/controller/resources/service-account.ts";
+
+const NEEDS: PodNeeds = { namingHash: "0123", gracePeriodSeconds: 60, secrets: [], configMaps: [] };
 
 function planWith(
   clusterDefault: object = {},
@@ -21,13 +26,9 @@ function planWith(
     image: "dispatcher:1",
     clusterId: "7e1c",
     clusterDomain: "cluster.local",
-    logLevel: "info",
     settings: parseDispatcherDefaults({ clusterDefault }).clusterDefault,
     natsSource: { name: "config-jetstream", key: "eventing-jetstream" },
-    natsConfigHash: "0123",
-    gracePeriodSeconds: 60,
-    secrets: [],
-    configMaps: [],
+    needs: NEEDS,
     owner: { apiVersion: "v1", kind: "ConfigMap", name: "config-ch-jetstream-defaults", uid: "o" },
     ...fields,
   };
@@ -71,7 +72,7 @@ describe("the Deployment", () => {
     };
     const fields = {
       ...{ namespace: "orders", isNamespaced: true, owner: undefined },
-      ...{ secrets: ["nats-login", "nats.tls"], configMaps: ["nats-ca"] },
+      needs: { ...NEEDS, secrets: ["nats-login", "nats.tls"], configMaps: ["nats-ca"] },
     };
     expect(dispatcherDeployment(planWith(settings, fields), "a")).toMatchSnapshot();
   });
@@ -101,7 +102,7 @@ describe("the Deployment", () => {
   });
 
   it("mounts Secrets and ConfigMaps where the dispatcher looks for them, each optional", () => {
-    const plan = planWith({}, { secrets: ["a.b"], configMaps: ["a.b"] });
+    const plan = planWith({}, { needs: { ...NEEDS, secrets: ["a.b"], configMaps: ["a.b"] } });
     const mounts = containerOf(plan)?.volumeMounts?.slice(2);
     const root = "/etc/jetstream-channel/secrets/knative-eventing";
     expect(mounts?.map(({ mountPath }) => mountPath)).toEqual([
@@ -140,11 +141,28 @@ describe("the Deployment", () => {
     expect(names(planWith({}, { isNamespaced: true }))).toContain("NAMESPACE");
   });
 
-  it("changes its Pods with the configuration that they read once, and with their account", () => {
-    expect(templateOf(planWith({}, { natsConfigHash: "4567" }))?.metadata?.annotations).toEqual({
-      "nats.messaging.knative.dev/config-hash": "4567",
+  it("changes its Pods with the names of subjects and streams, and with their account", () => {
+    const needs = { ...NEEDS, namingHash: "4567" };
+    expect(templateOf(planWith({}, { needs }))?.metadata?.annotations).toEqual({
+      "nats.messaging.knative.dev/naming-hash": "4567",
       "nats.messaging.knative.dev/account-uid": "a",
     });
+  });
+
+  it("tells what its Pods have from their beginning", () => {
+    const needs = {
+      namingHash: "4567",
+      gracePeriodSeconds: 31,
+      secrets: ["a", "b"],
+      configMaps: ["ca"],
+    };
+    const plan = planWith({}, { needs });
+    const deployment = dispatcherDeployment(plan, "a");
+    expect(podNeedsOf(deployment, plan.natsSource)).toEqual(needs);
+    const elsewhere = { name: "config-nats", key: "eventing-nats" };
+    expect(podNeedsOf(deployment, elsewhere)).toBeUndefined();
+    expect(podNeedsOf({ spec: {} } as never, plan.natsSource)).toBeUndefined();
+    expect(podNeedsOf(undefined, plan.natsSource)).toBeUndefined();
   });
 });
 
