@@ -4,7 +4,13 @@ import { compileConsumer } from "./compile-consumer.ts";
 import { compileStream } from "./compile-stream.ts";
 import { type Fault, faultsOf, sentenceFor } from "./faults.ts";
 import { compileAuth } from "./login.ts";
-import { streamNameFor, subjectFor } from "./names.ts";
+import {
+  ALLOW_DROPPING_EVENTS_ANNOTATION,
+  SCOPE_ANNOTATION,
+  streamNameFor,
+  subjectFor,
+  TAKE_OVER_ANNOTATION,
+} from "./names.ts";
 import { parseSubscribers } from "./parse-subscribers.ts";
 import type {
   ChannelSettings,
@@ -104,11 +110,17 @@ function compileChannel(
     name,
     uid: metadata.uid ?? "",
     generation: metadata.generation ?? 0,
-    annotations: metadata.annotations ?? {},
+    annotations: decisiveAnnotations(metadata.annotations),
     login: auth === undefined ? undefined : { auth, tls: undefined },
     stream: compileStream({ namespace, name }, spec?.stream ?? {}, naming),
     consumer: compileConsumer(spec?.consumerConfigTemplate ?? {}),
   };
+}
+
+/** Programs and people mark objects with further ones, which decide nothing. */
+function decisiveAnnotations(annotations: Record<string, string> = {}): Record<string, string> {
+  const decisive = [SCOPE_ANNOTATION, TAKE_OVER_ANNOTATION, ALLOW_DROPPING_EVENTS_ANNOTATION];
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => decisive.includes(key)));
 }
 
 function resolvedDeadLetter(status: ChannelInput["status"]): DestinationSettings | undefined {

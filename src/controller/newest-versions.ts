@@ -1,4 +1,4 @@
-import { type KubeObject, keyOf } from "../kube/resource.ts";
+import { type KubeObject, keyOf, versionOf } from "../kube/resource.ts";
 
 /**
  * Remembers objects as they were after our own writes until the watch has brought them, so that nothing is written twice because the copy was a
@@ -27,9 +27,4 @@ export class NewestVersions<T extends KubeObject> {
   forget(key: string): void {
     this.#written.delete(key);
   }
-}
-
-/** Versions of one resource can be compared: they are numbers that grow. */
-function versionOf(object: KubeObject | undefined): number {
-  return Number(object?.metadata?.resourceVersion ?? 0);
 }

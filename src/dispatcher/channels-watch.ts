@@ -9,7 +9,7 @@
  * Which channels are ours follows from their scope annotation. What is done for a channel is flow 1's.
  */
 import { isDeepStrictEqual } from "node:util";
-import { CLOSED_REASONS } from "../api/conditions.ts";
+import { SUBSCRIBABLE_ANNOTATION } from "../api/cluster-names.ts";
 import { FINALIZER, isNamespaceScoped } from "../api/names.ts";
 import { parseChannel } from "../api/parse-channel.ts";
 import type { ChannelSettings, JetStreamNaming, Refusal } from "../api/settings.ts";
@@ -18,12 +18,13 @@ import type { EventRecorder } from "../kube/event-recorder.ts";
 import { isConflict, isNotFound } from "../kube/kube-error.ts";
 import type { LeaseElector } from "../kube/lease.ts";
 import { addFinalizer, isBeingDeleted, removeFinalizer } from "../kube/metadata.ts";
-import type { Reflector } from "../kube/reflector.ts";
-import { nameFromKey } from "../kube/resource.ts";
+import { type Reflector, withoutManagedFields } from "../kube/reflector.ts";
+import { keyOf, nameFromKey, versionOf } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { CHANNELS, type ChannelObject } from "./channel-objects.ts";
 import type { ChannelNote, ChannelSource } from "./channel-source.ts";
 import { dispatcherStatus } from "./channel-status.ts";
+import { closedBy, isHeld, isNews, isUndecided, type KnownChannel } from "./known-channel.ts";
 import type { ServedChannel } from "./served-channel.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { SubscriptionLookup } from "./subscription-lookup.ts";
@@ -43,18 +44,6 @@ export interface ChannelsWatchDeps {
   onDecided: (key: string) => void;
 }
 
-interface Known {
-  object: ChannelObject;
-  /** What is served: of the newest version, or of the last that was good. */
-  channel: ChannelSettings | undefined;
-  refusals: Refusal[];
-  /** Whether the newest version as a whole is refused. */
-  isRefused: boolean;
-  /** Why it must not take events. */
-  closed: string | undefined;
-  isUndecided: boolean;
-}
-
 /** What is begun while we lead must end before another can lead: the longest request to NATS. */
 const LEAD_AT_LEAST_MS = 5_000;
 
@@ -62,7 +51,7 @@ const LEAD_AT_LEAST_MS = 5_000;
 export class ChannelsWatch implements ChannelSource {
   readonly #deps: ChannelsWatchDeps;
   readonly #writer: StatusWriter;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, KnownChannel>();
 
   constructor(deps: ChannelsWatchDeps) {
     this.#deps = deps;
@@ -133,14 +122,17 @@ export class ChannelsWatch implements ChannelSource {
     const { client } = this.#deps;
     const object = this.#known.get(key)?.object;
     if (object === undefined || isHeld(object)) return;
-    const deps = { client, resource: CHANNELS };
-    await addFinalizer(object, FINALIZER, deps).catch(async (error: unknown) => {
+    // The controller would set the annotation right after, with a request of its own.
+    const { key: annotation, value } = SUBSCRIBABLE_ANNOTATION;
+    const deps = { client, resource: CHANNELS, annotations: { [annotation]: value } };
+    const held = await addFinalizer(object, FINALIZER, deps).catch(async (error: unknown) => {
       if (!isConflict(error)) throw error;
       // The controller and Knative write to a new channel at the same moment.
       const newest = await client.get(CHANNELS, nameFromKey(key));
       if (isBeingDeleted(newest)) throw new Error("the channel is being deleted", { cause: error });
-      await addFinalizer(newest, FINALIZER, deps);
+      return await addFinalizer(newest, FINALIZER, deps);
     });
+    this.#written(held);
   }
 
   async release(key: string): Promise<void> {
@@ -172,7 +164,7 @@ export class ChannelsWatch implements ChannelSource {
       conditions: object.status?.conditions ?? [],
       now: new Date(),
     });
-    await this.#writer.write(object, status);
+    this.#written(await this.#writer.write(object, status));
   }
 
   note(key: string, note: ChannelNote): void {
@@ -192,32 +184,56 @@ export class ChannelsWatch implements ChannelSource {
   }
 
   #changed(before: ChannelObject | undefined, after: ChannelObject | undefined): void {
-    const object = after ?? before;
-    const { namespace = "", name = "" } = object?.metadata ?? {};
-    const key = `${namespace}/${name}`;
-    const old = this.#known.get(key);
+    const key = keyOf(after ?? before ?? {});
     if (after === undefined || !this.#isOurs(after)) {
       if (this.#known.delete(key)) this.#deps.onChange(key);
       return;
     }
+    const old = this.#known.get(key);
     // Of another uid nothing is known, however much it looks like the one before.
     const last = old?.object.metadata?.uid === after.metadata?.uid ? old : undefined;
-    const parsed = parseChannel(after, { jetstream: this.#deps.naming });
+    // Our own writes are known before the watch brings them.
+    if (last !== undefined && versionOf(after) < versionOf(last.written)) return;
+    if (last !== undefined && versionOf(after) === versionOf(last.written)) {
+      // One copy of it is enough.
+      this.#known.set(key, { ...last, object: after, written: after });
+      return;
+    }
+    const known = this.#take(after, last);
+    if (last === undefined || isNews(last, known)) this.#deps.onChange(key);
+  }
+
+  /** Takes what the API server gave back for a write of ours: only what others changed meanwhile is news. */
+  #written(object: ChannelObject): void {
+    const key = keyOf(object);
+    const last = this.#known.get(key);
+    if (last === undefined || last.object === object) return;
+    if (last.object.metadata?.uid !== object.metadata?.uid) return;
+    if (versionOf(object) <= versionOf(last.object)) return;
+    const written = withoutManagedFields(object);
+    const known = this.#take(written, last);
+    known.written = written;
+    if (isNews(last, known, "own write")) this.#deps.onChange(key);
+  }
+
+  #take(object: ChannelObject, last: KnownChannel | undefined): KnownChannel {
+    const key = keyOf(object);
+    const parsed = parseChannel(object, { jetstream: this.#deps.naming });
     const { refusals } = parsed;
-    const newest = parsed.ok ? parsed.channel : this.#lastGood(after, last);
+    const newest = parsed.ok ? parsed.channel : this.#lastGood(object, last);
     // What is the same stays the same object: who remembers something of it goes by that.
     const channel = isDeepStrictEqual(newest, last?.channel) ? last?.channel : newest;
     const isRefused = !parsed.ok;
-    const verdict = { closed: closedBy(after), isUndecided: isUndecided(after) };
-    const known: Known = { object: after, channel, refusals, isRefused, ...verdict };
+    const verdict = { closed: closedBy(object), isUndecided: isUndecided(object) };
+    const known = { object, channel, refusals, isRefused, ...verdict };
     this.#known.set(key, known);
     if (JSON.stringify(refusals) !== JSON.stringify(last?.refusals ?? [])) this.#log(key, known);
-    if (last === undefined || isNews(last, known)) this.#deps.onChange(key);
     if (last?.isUndecided === true && !known.isUndecided) this.#deps.onDecided(key);
+    return known;
   }
 
   /** One that was never good can still have a stream, of an earlier life: that much is read of it. */
-  #lastGood(object: ChannelObject, last: Known | undefined): ChannelSettings | undefined {
+  #lastGood(object: ChannelObject, last: KnownChannel | undefined): ChannelSettings | undefined {
     if (last?.channel !== undefined || !isBeingDeleted(object)) return last?.channel;
     const { auth, stream } = object.spec ?? {};
     const { overrideName, deletionPolicy } = (stream ?? {}) as Record<string, unknown>;
@@ -234,44 +250,11 @@ export class ChannelsWatch implements ChannelSource {
     return isNamespaceScoped(metadata?.annotations) === this.#deps.isNamespaced;
   }
 
-  #log(channel: string, { channel: served, refusals }: Known): void {
+  #log(channel: string, { channel: served, refusals }: KnownChannel): void {
     const what =
       served === undefined ? "refused, and not served" : "refused, the last good state stays";
     for (const { path, reason } of refusals) this.#deps.log.error({ channel, path, reason }, what);
   }
-}
-
-function isHeld({ metadata }: ChannelObject): boolean {
-  return metadata?.finalizers?.includes(FINALIZER) === true;
-}
-
-/** The controller says so, which knows Knative's settings and policies; see its condition Addressable. */
-function closedBy({ status }: ChannelObject): string | undefined {
-  const { reason = "", message = reason } =
-    status?.conditions?.find((one) => one.type === "Addressable" && one.status !== "True") ?? {};
-  const isClosed = (CLOSED_REASONS as readonly string[]).includes(reason);
-  return isClosed ? `The channel takes no events: ${message}.` : undefined;
-}
-
-/**
- * The controller decides once, in the same condition, and what it has written counts for as long as the channel lives, also while no controller
- * runs. Until then Knative may demand of a new channel what we cannot do. (The Go implementation's condition counts: its channels were open.)
- */
-function isUndecided({ status }: ChannelObject): boolean {
-  return status?.conditions?.some(({ type }) => type === "Addressable") !== true;
-}
-
-/** Most changes are of status and metadata, our own writes among them, and nobody has to act on them. */
-function isNews(before: Known, after: Known): boolean {
-  return before.channel !== after.channel || fingerprint(before) !== fingerprint(after);
-}
-
-function fingerprint({ object, refusals }: Known): string {
-  const { status } = object;
-  const followed = status?.conditions?.find(({ type }) => type === "StreamReady")?.status;
-  const attachable = status?.subscribers?.map(({ uid, ready }) => [uid, ready]);
-  const lifecycle = [isBeingDeleted(object), isHeld(object)];
-  return JSON.stringify([object.metadata?.generation, refusals, lifecycle, followed, attachable]);
 }
 
 function generationsIn({ spec }: ChannelObject): Map<string, number> {

@@ -22,9 +22,9 @@ export class StatusWriter {
     this.#client = client;
   }
 
-  /** Writes what differs; a channel that is gone meanwhile needs none. */
-  async write(object: ChannelObject, status: DispatcherStatus): Promise<void> {
-    if (isWritten(object, status)) return;
+  /** Writes what differs, and gives the object as it is then; a channel that is gone meanwhile needs none. */
+  async write(object: ChannelObject, status: DispatcherStatus): Promise<ChannelObject> {
+    if (isWritten(object, status)) return object;
     const name = nameOf(object);
     const { namespace = "", uid = "" } = object.metadata ?? {};
     const applied: ChannelObject = {
@@ -40,13 +40,14 @@ export class StatusWriter {
         fieldManager: FIELD_MANAGERS.dispatcher,
         force: true,
       });
-      await this.#clear(written, status);
+      return await this.#clear(written, status);
     } catch (error) {
       if (!isNotFound(error) && !isConflict(error)) throw error;
+      return object;
     }
   }
 
-  async #clear(object: ChannelObject, { subscribers }: DispatcherStatus): Promise<void> {
+  async #clear(object: ChannelObject, { subscribers }: DispatcherStatus): Promise<ChannelObject> {
     const wanted = new Set(subscribers.map(({ uid }) => uid));
     const patch: JsonPatchStep[] = (object.status?.subscribers ?? [])
       .map(({ uid }, index) => ({ uid, index }))
@@ -54,10 +55,10 @@ export class StatusWriter {
       // From the end, so that the places of those before stay true.
       .reverse()
       .map(({ index }) => ({ op: "remove", path: `/status/subscribers/${index}` }));
-    if (patch.length === 0) return;
+    if (patch.length === 0) return object;
     const value = object.metadata?.resourceVersion;
     const test: JsonPatchStep = { op: "test", path: "/metadata/resourceVersion", value };
-    await this.#client.jsonPatch(CHANNELS, nameOf(object), {
+    return await this.#client.jsonPatch(CHANNELS, nameOf(object), {
       subresource: "status",
       patch: [test, ...patch],
     });

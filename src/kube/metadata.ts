@@ -48,15 +48,19 @@ export function isBeingDeleted(object: KubeObject): boolean {
   return object.metadata?.deletionTimestamp !== undefined;
 }
 
-/** Has an object stay until the finalizer is removed; gives the object as it is then. */
+/**
+ * Has an object stay until the finalizer is removed, and gives it annotations with the same request; gives
+ * the object as it is then.
+ */
 export async function addFinalizer<T extends KubeObject>(
   object: T,
   finalizer: string,
-  deps: MetadataDeps<T>,
+  { annotations, ...deps }: MetadataDeps<T> & { annotations?: Record<string, string> },
 ): Promise<T> {
   const finalizers = object.metadata?.finalizers ?? [];
   if (finalizers.includes(finalizer)) return object;
-  return await patchMetadata(object, { finalizers: [...finalizers, finalizer] }, deps);
+  const change = { finalizers: [...finalizers, finalizer] };
+  return await patchMetadata(object, annotations ? { ...change, annotations } : change, deps);
 }
 
 /** Lets an object go; that it is gone already is fine. */

@@ -56,6 +56,11 @@ export function nameOf(object: KubeObject): ObjectName {
   return { ...(namespace === undefined ? {} : { namespace }), name: name ?? "" };
 }
 
+/** Gives the version of an object as a number: versions of one resource can be compared, and grow. */
+export function versionOf(object: KubeObject | undefined): number {
+  return Number(object?.metadata?.resourceVersion ?? 0);
+}
+
 /** Gives `group/version` as an object has it. */
 export function apiVersionOf(resource: Resource): string {
   return resource.group === "" ? resource.version : `${resource.group}/${resource.version}`;
