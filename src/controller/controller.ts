@@ -48,7 +48,12 @@ export interface ControllerDeps {
   settings: OwnSettings;
   onOutcome: (loop: "channel" | "dispatcher", outcome: Outcome, durationMs: number) => void;
   /** Are for tests, which have no minute to wait. */
-  waits?: { collectMs: number; betweenChecksMs: number; leaveBehindMs: number };
+  waits?: {
+    collectMs: number;
+    betweenChecksMs: number;
+    leaveBehindMs: number;
+    silentMs: number;
+  };
 }
 
 /** How many channels are worked on at a time: the API server is asked over as many connections. */
@@ -206,6 +211,7 @@ export class Controller {
       systemNamespace: environment.systemNamespace,
       clusterDomain: environment.clusterDomain,
       leaveBehindMs: waits?.leaveBehindMs,
+      silentMs: waits?.silentMs,
     });
   }
 

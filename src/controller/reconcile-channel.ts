@@ -6,7 +6,7 @@
  *   3. its dead-letter sink                               -> DeadLetterSinkResolved
  *   4. what it asks for and does not get                  -> warnings; what it must not do (refusals.ts) -> closed
  *   5. the annotation that Knative reads once, before the channel is Ready
- *   6. its status, if it differs
+ *   6. its status, if it differs; the first one together with the dispatcher's word (first-status.ts)
  *   7. subscribers that Knative has left behind (prune-subscribers.ts)
  *
  * StreamReady is the dispatcher's, and so is the end of a deleted channel: only where no dispatcher will come back is the channel let go here.
@@ -28,6 +28,7 @@ import { channelWarnings } from "./channel-warnings.ts";
 import type { DeadLetterSinks } from "./dead-letter-sinks.ts";
 import { deletionWaitsNote, leftBehindNote, streamOf } from "./deletion-notes.ts";
 import { ensureObject } from "./ensure-object.ts";
+import { FirstStatus } from "./first-status.ts";
 import { CHANNELS, type Channel, type ChannelStatus } from "./kinds.ts";
 import { NewestVersions } from "./newest-versions.ts";
 import type { SubscriberPruner } from "./prune-subscribers.ts";
@@ -54,6 +55,8 @@ export interface ChannelReconcilerDeps {
   clusterDomain: string;
   /** How long a deleted channel waits for a dispatcher that is not there. */
   leaveBehindMs?: number | undefined;
+  /** How long a dispatcher may be silent before a new channel's status is written without its part. */
+  silentMs?: number | undefined;
 }
 
 type Outcome = { requeueAfterMs?: number };
@@ -70,9 +73,11 @@ export function channelReconciler(deps: ChannelReconcilerDeps): Reconcile {
 class ChannelReconciler {
   readonly #deps: ChannelReconcilerDeps;
   readonly #newest = new NewestVersions<Channel>();
+  readonly #first: FirstStatus;
 
   constructor(deps: ChannelReconcilerDeps) {
     this.#deps = deps;
+    this.#first = new FirstStatus(deps.silentMs);
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Outcome> {
@@ -82,6 +87,7 @@ class ChannelReconciler {
     if (channel === undefined || isLeaving) pruner.forget(key);
     if (channel === undefined || (isLeaving && !hasFinalizer(channel))) {
       this.#newest.forget(key);
+      this.#first.forget(key);
       sinks.forget(key);
       return {};
     }
@@ -89,6 +95,8 @@ class ChannelReconciler {
     // Comes back as soon as it is known.
     if (dispatcher === undefined) return {};
     const status = await this.#status(channel, dispatcher, signal);
+    const firstAfterMs = this.#first.waitMs(channel, status, performance.now());
+    if (firstAfterMs > 0) return { requeueAfterMs: firstAfterMs };
     const written = await this.#write(channel, status, signal);
     if (isLeaving) return await this.#letGo(written, dispatcher, signal);
     const pruneAfterMs = await pruner.prune(written, signal);

@@ -32,7 +32,10 @@ const CONTROLLER_IMAGE = "jetstream-channel-controller:0.1.0";
 export const within = 30_000;
 
 /** Are the waits of a controller under test. */
-export const SHORT_WAITS = { collectMs: 1_000, betweenChecksMs: 1_000, leaveBehindMs: 1_000 };
+export const SHORT_WAITS = {
+  ...{ collectMs: 1_000, betweenChecksMs: 1_000, leaveBehindMs: 1_000 },
+  silentMs: 300,
+};
 
 const CONTROLLER_PROGRAM = join(import.meta.dirname, "../../../src/controller/main.ts");
 const TINY_PROGRAM = join(import.meta.dirname, "../tiny-program/main.ts");
