@@ -37,8 +37,11 @@ export interface ChannelSource {
   leaving(key: string): ChannelSettings | undefined;
   /** Finds out whether the stream of a channel that is not there any more has to go with it. */
   deletesStream(channel: ChannelSettings): Promise<boolean>;
-  /** Sees to it that a channel cannot go before `release`. To be called before anything is made for it. */
-  hold(key: string): Promise<void>;
+  /**
+   * Sees to it that a channel cannot go before `release`; tells whether it could until now, so that nothing can
+   * have been made for it. To be called before anything is.
+   */
+  hold(key: string): Promise<boolean>;
   /** Lets a deleted channel go: nothing that it owned is left. */
   release(key: string): Promise<void>;
   /** Writes what became of a channel for those who ask Kubernetes. */

@@ -122,7 +122,9 @@ export class ChannelsFile implements ChannelSource {
     return stream.deletionPolicy === "Delete";
   }
 
-  async hold(): Promise<void> {}
+  async hold(): Promise<boolean> {
+    return false;
+  }
 
   async release(): Promise<void> {}
 

@@ -118,10 +118,10 @@ export class ChannelsWatch implements ChannelSource {
     return `${said?.deletionPolicy ?? "Delete"}`.toLowerCase() === "delete";
   }
 
-  async hold(key: string): Promise<void> {
+  async hold(key: string): Promise<boolean> {
     const { client } = this.#deps;
     const object = this.#known.get(key)?.object;
-    if (object === undefined || isHeld(object)) return;
+    if (object === undefined || isHeld(object)) return false;
     // The controller would set the annotation right after, with a request of its own.
     const { key: annotation, value } = SUBSCRIBABLE_ANNOTATION;
     const deps = { client, resource: CHANNELS, annotations: { [annotation]: value } };
@@ -133,6 +133,7 @@ export class ChannelsWatch implements ChannelSource {
       return await addFinalizer(newest, FINALIZER, deps);
     });
     this.#written(held);
+    return true;
   }
 
   async release(key: string): Promise<void> {

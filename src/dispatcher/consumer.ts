@@ -35,6 +35,8 @@ export interface ConsumerContext {
   /** Whether this replica may change anything; of several replicas one may. */
   isLeader: () => boolean;
   log: Logger;
+  /** All consumers of the channel's stream, where they were just listed; else each is asked for. */
+  known?: ReadonlyMap<string, ConsumerInfo> | undefined;
 }
 
 /** Makes the consumer, or puts it right. */
@@ -43,22 +45,25 @@ export async function ensureConsumer(
   subscriber: SubscriberSettings,
   context: ConsumerContext,
 ): Promise<EnsuredConsumer> {
-  const { jsm, log } = context;
+  const { log, known } = context;
   const stream = channel.stream.name;
   const wanted = consumerConfigFor(channel, subscriber);
   const metadata = ownMetadata(channel, subscriber.uid, context);
   try {
-    const found = await findConsumer(jsm, stream, wanted.durable_name);
+    const found = await lookUp(wanted.durable_name, stream, context);
     const obstacle = found && obstacleFor(found, channel, context);
     if (obstacle !== undefined) return obstacle;
-    const info = needsMigration(found)
-      ? await migrateConsumer(found, {
-          ...context,
-          stream,
-          uid: subscriber.uid,
-          wanted: { ...wanted, metadata },
-        })
-      : found;
+    const isUntouched =
+      found === undefined && known?.has(bookmarkNameFor(subscriber.uid)) === false;
+    const info =
+      needsMigration(found) && !isUntouched
+        ? await migrateConsumer(found, {
+            ...context,
+            stream,
+            uid: subscriber.uid,
+            wanted: { ...wanted, metadata },
+          })
+        : found;
     if (info !== undefined) return await putRight(info, channel, subscriber, context);
     const created = await leading(context).consumers.add(stream, { ...wanted, metadata });
     log.info(
@@ -104,11 +109,31 @@ export async function subscribersOnStream(
   context: ConsumerContext,
 ): Promise<string[]> {
   const uids: string[] = [];
-  for await (const info of context.jsm.consumers.list(channel.stream.name)) {
+  const all = context.known ?? (await listConsumers(context.jsm, channel.stream.name));
+  for (const info of all.values()) {
     const owner = consumerOwnerOf(info.config.metadata);
     if (owner !== undefined && isOwn(info, channel, context)) uids.push(owner.subscriberUid);
   }
   return uids;
+}
+
+/** Lists all consumers of a stream by their names. */
+export async function listConsumers(
+  jsm: JetStreamManager,
+  stream: string,
+): Promise<Map<string, ConsumerInfo>> {
+  const consumers = new Map<string, ConsumerInfo>();
+  for await (const info of jsm.consumers.list(stream)) consumers.set(info.name, info);
+  return consumers;
+}
+
+/** Gives a consumer as it is known, or else reads it. */
+export async function lookUp(
+  name: string,
+  stream: string,
+  { jsm, known }: Pick<ConsumerContext, "jsm" | "known">,
+): Promise<ConsumerInfo | undefined> {
+  return known === undefined ? await findConsumer(jsm, stream, name) : known.get(name);
 }
 
 /** Reads a consumer; undefined when it or its stream is not there. */

@@ -6,7 +6,7 @@
 import { consumerNameFor } from "../api/names.ts";
 import { consumerOwnerOf, isOwnedBy, streamOwnerOf } from "../api/ownership.ts";
 import type { ChannelSettings, SubscriberSettings } from "../api/settings.ts";
-import { type ConsumerContext, type EnsuredConsumer, findConsumer } from "./consumer.ts";
+import { type ConsumerContext, type EnsuredConsumer, lookUp } from "./consumer.ts";
 import { type EnsuredStream, findStream } from "./stream.ts";
 import type { StreamContext } from "./stream-ownership.ts";
 
@@ -30,17 +30,17 @@ export async function followStream(
 export async function followConsumer(
   channel: ChannelSettings,
   subscriber: SubscriberSettings,
-  { jsm, clusterId }: ConsumerContext,
+  context: ConsumerContext,
 ): Promise<EnsuredConsumer> {
   const name = consumerNameFor(subscriber.uid);
-  const info = await findConsumer(jsm, channel.stream.name, name);
+  const info = await lookUp(name, channel.stream.name, context);
   const owner = consumerOwnerOf(info?.config.metadata);
   const isThere =
     info !== undefined &&
     // A push consumer is the leader's to replace.
     info.config.deliver_subject === undefined &&
     owner !== undefined &&
-    isOwnedBy(owner, clusterId, channel);
+    isOwnedBy(owner, context.clusterId, channel);
   if (isThere) return { ok: true, info, unapplied: [], isRefused: false };
   const message = `the replica that leads has not made consumer ${name} yet`;
   return { ok: false, reason: "WaitingForLeader", message };

@@ -32,6 +32,7 @@ import {
 } from "./channel-states.ts";
 import { removeChannelSeries } from "./dispatcher-metrics.ts";
 import { followStream } from "./follow.ts";
+import { knownConsumers } from "./known-consumers.ts";
 import { leaveStream, moveTo, releaseNext } from "./move-channel.ts";
 import type { NatsClients } from "./nats-clients.ts";
 import { type Routes, unavailableRoute } from "./routes.ts";
@@ -136,9 +137,11 @@ async function reconcileChannel(
   const jsm = await state.client.jetstream();
   const context = contextFor(channel.key, jsm, deps);
   const isLeader = deps.source.isLeader();
-  if (isLeader) await deps.source.hold(channel.key);
+  const isNew = isLeader && (await deps.source.hold(channel.key)) && before === undefined;
 
-  const stream = await (isLeader ? ensureStream : followStream)(channel, context);
+  const stream = isLeader
+    ? await ensureStream(channel, { ...context, isNew })
+    : await followStream(channel, context);
   if (!stream.ok) return await refused(state, stream, deps);
   noteStreamMadeAgain(before, stream.info, context);
   // Who follows has left nothing that others could change.
@@ -148,17 +151,20 @@ async function reconcileChannel(
   const status = statusFor(stream, channel);
   status.warnings.push(...deniedWarnings(state));
   if (state.next !== undefined) status.unapplied.push(loginNote(state.next));
+  const consumers = await knownConsumers(stream, state, context);
   const { faults, isRefused } = await serveSubscribers(status, {
     stream: stream.info,
     served: state,
-    context,
+    context: { ...context, known: consumers },
     deps: deps.subscribers,
   });
   deps.routes.set(channel, routeFor(state, stream.info, deps));
-  const isWaiting = await dropVanished(state, context, deps.source).catch((error: unknown) => {
-    faults.push(error);
-    return false;
-  });
+  const isWaiting = await dropVanished(state, { ...context, known: consumers }, deps.source).catch(
+    (error: unknown) => {
+      faults.push(error);
+      return false;
+    },
+  );
   if (!state.status.ready)
     deps.log.info({ channel: channel.key, stream: stream.info.config.name }, "channel is served");
   logNotes(state.status, status, channel.key, deps.log);

@@ -49,6 +49,8 @@ export interface ServedStream {
   origin: StreamOrigin;
   /** The stream after which it is made, as it is now. */
   template?: StreamInfo | undefined;
+  /** Whether it was made just now, and nobody can have a consumer of it. */
+  isMade?: boolean;
   /** Edits that are not carried out, each with field and reason; the channel works without them. */
   unapplied: Unapplied[];
   /** Whether somebody else stands in the way of one of them, which may end without an edit of the channel. */
@@ -64,10 +66,13 @@ export interface RefusedStream {
 
 const TEMPLATE_PATH = "spec.stream.config.template";
 
-/** Makes the stream, or puts it right; see the head of this file. */
+/**
+ * Makes the stream, or puts it right; see the head of this file. Of a channel that is new it is made at once,
+ * and only looked at when there is one of that name.
+ */
 export async function ensureStream(
   channel: ChannelSettings,
-  context: StreamContext,
+  context: StreamContext & { isNew?: boolean },
 ): Promise<EnsuredStream> {
   const on = { channel, context };
   try {
@@ -96,7 +101,8 @@ async function makeOrPutRight(on: On): Promise<EnsuredStream> {
   const { jsm } = on.context;
   const { name, template: templateName } = on.channel.stream;
   const template = templateName === undefined ? undefined : await findStream(jsm, templateName);
-  const info = await findStream(jsm, name);
+  const isTried = on.context.isNew === true && !on.channel.stream.overridden;
+  const info = isTried ? undefined : await findStream(jsm, name);
   if (info !== undefined) return await putRight(info, template, on);
   if (templateName !== undefined && template === undefined) {
     return {
@@ -131,7 +137,7 @@ export async function deleteStream(
 
 interface On {
   channel: ChannelSettings;
-  context: StreamContext;
+  context: StreamContext & { isNew?: boolean };
 }
 
 /** Reads a stream; undefined when it is not there. */
@@ -163,7 +169,8 @@ async function createStream(template: StreamInfo | undefined, on: On): Promise<E
       ...{ type: "Normal", reason: "StreamCreated", action: "CreateStream" },
       note: `stream ${wanted.name} created`,
     });
-    return { ok: true, info, origin, template, unapplied: [], isRefused: false };
+    const isMade = info.state.consumer_count === 0;
+    return { ok: true, info, origin, template, isMade, unapplied: [], isRefused: false };
   } catch (error) {
     // Another replica was faster.
     const info = isStreamNameInUse(error)

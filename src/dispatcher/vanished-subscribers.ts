@@ -10,12 +10,7 @@ import type { ChannelSettings } from "../api/settings.ts";
 import { isForbidden } from "../kube/kube-error.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import {
-  type ConsumerContext,
-  deleteConsumer,
-  findConsumer,
-  subscribersOnStream,
-} from "./consumer.ts";
+import { type ConsumerContext, deleteConsumer, lookUp, subscribersOnStream } from "./consumer.ts";
 import type { ServedChannel } from "./served-channel.ts";
 import type { StreamContext } from "./stream-ownership.ts";
 
@@ -82,9 +77,9 @@ async function isSubscriptionGone(
 async function isConsumerDeleted(
   channel: ChannelSettings,
   uid: string,
-  { jsm }: ConsumerContext,
+  context: ConsumerContext,
 ): Promise<boolean> {
-  return (await findConsumer(jsm, channel.stream.name, consumerNameFor(uid))) === undefined;
+  return (await lookUp(consumerNameFor(uid), channel.stream.name, context)) === undefined;
 }
 
 function isWanted(uid: string, { channel }: ServedChannel, source: ChannelSource): boolean {

@@ -111,7 +111,7 @@ function sourceOf(said: Said): ChannelSource {
     leaving: () => undefined,
     closed: () => undefined,
     deletesStream: async ({ stream }) => stream.deletionPolicy === "Delete",
-    hold: async () => undefined,
+    hold: async () => false,
     release: async () => undefined,
     tell: async () => undefined,
     note: () => undefined,
