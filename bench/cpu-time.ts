@@ -53,7 +53,7 @@ export function childNamed(name: string): number {
 }
 
 /** Reads the processor time that a process has used so far, in milliseconds. */
-function processTimeMs(pid: number): number {
+export function processTimeMs(pid: number): number {
   const text = readProc(`/proc/${pid}/stat`);
   // The program's name, which is in parentheses and may hold anything, comes before the fields.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

@@ -2,8 +2,8 @@
  * The benchmark: what receiving and delivering an event cost the dispatcher, beside what the same costs in programs that
  * everybody could write. Prints how far it is to standard error and Markdown for docs/performance.md to standard output.
  *
- * In this order: command line, ingress, delivery, tables. With --profile: the dispatcher alone, and its dearest functions. With --only cluster:
- * what channels cost in a cluster, instead.
+ * In this order: command line, ingress, delivery, tables. With --profile: the dispatcher alone, and its dearest functions. With --only cluster or
+ * scale: what channels cost in a cluster, or many of them one dispatcher, instead.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ import { loadAverage, machineSentence } from "./machine.ts";
 import { type BenchOptions, parseOptions } from "./options.ts";
 import { profilingEnv, summariseProfile } from "./profile.ts";
 import { measurementTable, peerSentence, ratioTable, selfTimeTable } from "./report.ts";
+import { measureScale } from "./scale.ts";
+import { scaleTable } from "./scale-report.ts";
 
 const measures = { ingress: measureIngress, delivery: measureDelivery };
 const peers = { ingress: "load generator", delivery: "sink" };
@@ -54,6 +56,7 @@ async function run(options: BenchOptions): Promise<void> {
   const loadBefore = loadAverage();
   for (const experiment of options.experiments) {
     if (experiment === "cluster") await showCluster(options, loadBefore);
+    else if (experiment === "scale") await showScale(options, loadBefore);
     else await (options.profile ? profile : compare)(experiment, options, loadBefore);
   }
 }
@@ -64,6 +67,17 @@ async function showCluster({ extent }: BenchOptions, loadBefore: number): Promis
     console.log("### In a cluster: the operator on a local API server\n");
     console.log(`${machineSentence(figures.natsServerVersion, loadBefore)}\n`);
     console.log(`${clusterTables(figures)}\n`);
+  } finally {
+    await ends.run();
+  }
+}
+
+async function showScale({ extent }: BenchOptions, loadBefore: number): Promise<void> {
+  try {
+    const figures = await measureScale({ extent, ends, tell, dispatcherEnv: undefined });
+    console.log("### Scale: many channels in one dispatcher\n");
+    console.log(`${machineSentence(figures.natsServerVersion, loadBefore)}\n`);
+    console.log(`${scaleTable(figures)}\n`);
   } finally {
     await ends.run();
   }

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
-/** Names what can be measured; `cluster` only where it is asked for. */
-export type Experiment = "ingress" | "delivery" | "cluster";
+/** Names what can be measured; `cluster` and `scale` only where they are asked for. */
+export type Experiment = "ingress" | "delivery" | "cluster" | "scale";
 
 /** Says how much is measured; what comes first ends a slice, and the rounds. */
 export interface Extent {
@@ -16,7 +16,7 @@ export interface Extent {
   /** Delivery: events in the stream of each slice, and of the one that warms up. */
   streamEvents: number;
   warmUpEvents: number;
-  /** Cluster: new channels one by one, many at once, subscribers of one channel, and how long nothing happens. */
+  /** Cluster and scale: new channels one by one, many at once, subscribers of one channel, and how long nothing happens. */
   cluster: { singles: number; channels: number; subscribers: number; quietMs: number };
 }
 
@@ -27,12 +27,13 @@ export interface BenchOptions {
   profile: boolean;
 }
 
-const all: readonly Experiment[] = ["ingress", "delivery", "cluster"];
+const all: readonly Experiment[] = ["ingress", "delivery", "cluster", "scale"];
 
-const usage = `npm run bench -- [--quick] [--only ingress|delivery|cluster] [--profile]
+const usage = `npm run bench -- [--quick] [--only ingress|delivery|cluster|scale] [--profile]
 
   --quick    fewer and shorter rounds: under 45 seconds
-  --only     one of the experiments; cluster, the operator on a local API server, is not part of the others
+  --only     one of the experiments; cluster, the operator on a local API server, and scale, very many channels without
+             one, are not part of the others
   --profile  compares nothing: profiles the dispatcher under the same loads, with the longest self times
 `;
 
@@ -64,8 +65,8 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   if (only !== undefined && !isExperiment(only)) {
     throw new Error(`--only takes ${all.join(", ")}, not ${JSON.stringify(only)}\n\n${usage}`);
   }
-  if (only === "cluster" && profile) {
-    throw new Error(`--profile is for ingress and delivery, not for cluster\n\n${usage}`);
+  if ((only === "cluster" || only === "scale") && profile) {
+    throw new Error(`--profile is for ingress and delivery, not for ${only}\n\n${usage}`);
   }
   return {
     experiments: only === undefined ? ["ingress", "delivery"] : [only],
