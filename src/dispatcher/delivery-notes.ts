@@ -80,6 +80,11 @@ export class DeliveryNotes {
     this.#say("Warning", "SubscriberHeld", `${what}; ${remedy}`);
   }
 
+  /** Whether it wants to be ticked. */
+  get isBusy(): boolean {
+    return this.#givenUp !== undefined || this.#failing.size > 0;
+  }
+
   /** Says what is due. */
   tick(now: number): void {
     this.#sayGivenUp(now);

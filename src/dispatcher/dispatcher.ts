@@ -27,10 +27,10 @@ import { shutdownSteps } from "./shutdown.ts";
 import { statusPage } from "./status-page.ts";
 import { StreamWatch } from "./stream-watch.ts";
 import type { Subscription } from "./subscription.ts";
+import { Ticker } from "./ticker.ts";
 
 /** Channels at once that wait for answers of the server; more makes it slower, not faster. */
 const RECONCILES_AT_ONCE = 4;
-const TICK_MS = 100;
 const SOURCE_DOWN_MS = 10_000;
 
 /** A source of channels that was started. */
@@ -108,7 +108,6 @@ export async function startDispatcher(
   for (const key of source.keys()) changed(key);
   connection.start();
   watch.start();
-  const ticker = setInterval(() => tick(parts.running), TICK_MS);
   const { events, admin } = await startServers(options, parts, {
     source,
     reconciler,
@@ -131,7 +130,7 @@ export async function startDispatcher(
       await queue.stop();
       await stop();
     },
-    stopTicking: () => clearInterval(ticker),
+    stopTicking: () => parts.ticker.stop(),
   });
 }
 
@@ -159,6 +158,7 @@ function makeParts(
     sender: new HttpSender(),
     routes: new Routes(environment.CLUSTER_DOMAIN),
     running: new Set<Subscription>(),
+    ticker: new Ticker(),
     room: new BodyRoom(dispatch.publishBytes),
     budget: new MemoryBudget({
       totalBytes: dispatch.memoryBytes,
@@ -240,9 +240,4 @@ function isServed(channel: ServedChannel | undefined): boolean {
   // A message beside "ready" tells of a reconcile that failed and waits for its back-off.
   if (channel?.status.ready !== true || channel.status.message !== undefined) return false;
   return [...channel.subscribers.values()].every(({ subscription }) => subscription.attached);
-}
-
-function tick(running: ReadonlySet<Subscription>): void {
-  const now = performance.now();
-  for (const subscription of running) subscription.tick(now);
 }

@@ -24,6 +24,7 @@ import { maxAttemptsFor } from "./retry.ts";
 import type { ServedChannel, ServedSubscriber, SubscriberStatus } from "./served-channel.ts";
 import { Subscription } from "./subscription.ts";
 import type { ConsumerState, SubscriptionSettings } from "./subscription-settings.ts";
+import type { Ticker } from "./ticker.ts";
 
 export interface SubscriberDeps {
   clients: NatsClients;
@@ -35,6 +36,7 @@ export interface SubscriberDeps {
   dispatch: () => DispatchSettings;
   /** Every subscription that has something under way, those included that no channel has any more. */
   running: Set<Subscription>;
+  ticker: Ticker;
   /** Asks for another reconcile of a channel. */
   requeue: (key: string) => void;
   /** Writes for people what became of a channel. */
@@ -114,6 +116,7 @@ function start(
     connection: client.connection,
     acks: client.acks,
     budget: deps.budget,
+    ticker: deps.ticker,
     send: deps.sender.send,
     stats,
     notes: new DeliveryNotes({

@@ -8,6 +8,7 @@ import type { Send } from "./http-sender.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { PullTimes } from "./pull-room.ts";
 import type { ConsumerLife } from "./settlement-memory.ts";
+import type { Ticker } from "./ticker.ts";
 import type { Fullness } from "./waiting-retries.ts";
 
 /** What a subscription works with; everything but the recipient's settings outlives it. */
@@ -15,6 +16,7 @@ export interface SubscriptionDeps {
   connection: Connection;
   acks: Acks;
   budget: MemoryBudget;
+  ticker: Pick<Ticker, "add">;
   send: Send;
   stats: DeliveryStats;
   notes: DeliveryNotes;

@@ -163,13 +163,14 @@ export class Subscription {
     };
   }
 
-  /** Does what is due, a few times a second: tells the server what is still worked on. */
-  tick(now: number): void {
+  /** Does what is due, a few times a second: tells the server what is still worked on. True while there is more. */
+  tick(now: number): boolean {
     this.#inFlight.beatDue(now, this.#settings.ackWaitMs, ({ position }) =>
       this.#deps.acks.working(position.reply),
     );
     this.#retries.tick(now, this.attached && this.#slots.taken === 0);
     this.#deps.notes.tick(now);
+    return this.#inFlight.size > 0 || this.#retries.isBusy || this.#deps.notes.isBusy;
   }
 
   async #stop(): Promise<void> {
@@ -219,6 +220,8 @@ export class Subscription {
     const bytes = messageBytes(message);
     this.#slots.take();
     this.#room.hold(bytes);
+    // All that is to be watched over begins with a message.
+    this.#deps.ticker.add(this);
     void this.#work(message, this.#inFlight.add(position, bytes, this.#settings.ackWaitMs));
   }
 

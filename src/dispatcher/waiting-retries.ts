@@ -24,6 +24,7 @@ export class WaitingRetries {
   /** Stream sequence → when it is due. */
   readonly #dueAt = new Map<number, number>();
   #held = false;
+  #isChecking = false;
   #checkAt = 0;
 
   constructor(options: {
@@ -41,6 +42,11 @@ export class WaitingRetries {
   /** Whether everything that may be pending waits. */
   get held(): boolean {
     return this.#held;
+  }
+
+  /** Whether it wants to be ticked. */
+  get isBusy(): boolean {
+    return this.#held || this.#isChecking || this.#dueAt.size > 0;
   }
 
   /** Notes that a message was given back, to come again after a delay. */
@@ -72,7 +78,10 @@ export class WaitingRetries {
     // Counting also forgets those that came again to another replica.
     const isSuspect = this.count() > 0 && isQuiet;
     if (!isSuspect && !this.#held) return;
-    void this.#check();
+    this.#isChecking = true;
+    void this.#check().finally(() => {
+      this.#isChecking = false;
+    });
   }
 
   async #check(): Promise<void> {

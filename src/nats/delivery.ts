@@ -87,6 +87,22 @@ export function messageHeaders(message: Msg): MessageHeaders {
   return headers;
 }
 
+const STATUS_OFFSET = "NATS/1.0 ".length;
+const ZERO = "0".charCodeAt(0);
+
+/** Reads the code of a status message without its headers, which cost more; 0 when there is none. */
+export function statusCodeOf(message: Msg): number {
+  const { _rdata: bytes, _msg } = message as unknown as MessageBytes;
+  if (_msg.hdr < STATUS_OFFSET + 3) return 0;
+  let code = 0;
+  for (let index = STATUS_OFFSET; index < STATUS_OFFSET + 3; index++) {
+    const digit = (bytes[index] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return 0;
+    code = code * 10 + digit;
+  }
+  return code;
+}
+
 /** Tells how many bytes a message holds: its data and its headers. */
 export function messageBytes(message: Msg): number {
   const { _msg } = message as unknown as MessageBytes;

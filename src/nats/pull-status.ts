@@ -1,4 +1,5 @@
 import type { Msg } from "@nats-io/transport-node";
+import { statusCodeOf } from "./delivery.ts";
 
 /** What a status message of the server means for the open pull. */
 export type PullStatus =
@@ -13,6 +14,9 @@ export type PullStatus =
   /** The pull is over and the reason may last: ask again after a short wait. */
   | { kind: "later"; reason: string };
 
+const HEARTBEAT: PullStatus = { kind: "heartbeat" };
+const EXPIRED: PullStatus = { kind: "again", end: "expired" };
+
 /**
  * Reads a message that came for a pull: undefined for an event, else what the server's status says
  * (ADR-13 of NATS: 100 heartbeat, 404 and 408 over, 409 with a reason, 503 nobody there).
@@ -20,10 +24,11 @@ export type PullStatus =
 export function pullStatusFor(message: Msg): PullStatus | undefined {
   // A delivered message has the subject for its settlement; a status has none.
   if (message.reply !== "" && message.reply !== undefined) return undefined;
-  const code = message.headers?.code ?? 0;
+  const code = statusCodeOf(message);
+  // These come to every idle subscriber several times a minute.
+  if (code === 100) return HEARTBEAT;
+  if (code === 404 || code === 408) return EXPIRED;
   const description = message.headers?.description ?? "";
-  if (code === 100) return { kind: "heartbeat" };
-  if (code === 404 || code === 408) return { kind: "again", end: "expired" };
   if (code === 409) return conflict(description);
   if (code === 503) return { kind: "nobody", reason: "nobody answers pulls of the consumer" };
   return { kind: "later", reason: `${code} ${description}` };

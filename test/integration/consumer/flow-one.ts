@@ -14,6 +14,7 @@ import {
 } from "../../../src/dispatcher/reconcile-channel.ts";
 import { Routes } from "../../../src/dispatcher/routes.ts";
 import type { Subscription } from "../../../src/dispatcher/subscription.ts";
+import { Ticker } from "../../../src/dispatcher/ticker.ts";
 import { createWorkQueue } from "../../../src/kube/work-queue.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
 import { createMetrics } from "../../../src/runtime/metrics.ts";
@@ -66,6 +67,7 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
       messageBytes: () => clients.maxPayload,
     }),
     running: new Set<Subscription>(),
+    ticker: new Ticker(),
     log,
     requeue: (key: string) => queue.add(key),
   };
@@ -77,16 +79,13 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     subscribers: { ...parts, dispatch: () => dispatch, note: () => undefined },
   });
   const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
-  const ticker = setInterval(() => {
-    for (const subscription of parts.running) subscription.tick(performance.now());
-  }, 100);
   return {
     said,
     reconciler,
     routes: parts.routes,
     metrics: parts.metrics,
     async stop() {
-      clearInterval(ticker);
+      parts.ticker.stop();
       await queue.stop();
       await Promise.all([...parts.running].map((subscription) => subscription.stop()));
       await parts.sender.close();
