@@ -29,8 +29,8 @@ import { StreamWatch } from "./stream-watch.ts";
 import type { Subscription } from "./subscription.ts";
 import { Ticker } from "./ticker.ts";
 
-/** Channels at once that wait for answers of the server; more makes it slower, not faster. */
-const RECONCILES_AT_ONCE = 4;
+/** Channels at once that wait for answers of NATS and of the API server, each for one at a time: what either has to take at the most. */
+const RECONCILES_AT_ONCE = 16;
 const SOURCE_DOWN_MS = 10_000;
 
 /** A source of channels that was started. */

@@ -24,15 +24,16 @@ export function driftOf(left: StreamInfo, now: StreamInfo | undefined): Drift | 
  */
 export function removedByHand(before: StreamInfo, now: StreamInfo): number {
   const { config, state } = now;
+  const stored = state.last_seq - before.state.last_seq;
+  const missing = before.state.messages + stored - state.messages;
+  if (missing <= 0) return 0;
   const isOther = before.created !== now.created || changesBetween(before, now).length > 0;
   const dropsByItself =
     config.retention !== "limits" ||
     config.mirror !== undefined ||
     config.allow_rollup_hdrs === true ||
     config.allow_msg_ttl === true;
-  if (isOther || dropsByItself || isByLimit(before, now)) return 0;
-  const stored = state.last_seq - before.state.last_seq;
-  return Math.max(0, before.state.messages + stored - state.messages);
+  return isOther || dropsByItself || isByLimit(before, now) ? 0 : missing;
 }
 
 function isByLimit(before: StreamInfo, { config, state }: StreamInfo): boolean {

@@ -65,7 +65,7 @@ it("makes a channel Ready once its dispatcher and its stream are, with few reque
   const list = ours.map(
     ({ verb, objectRef }) => `${verb} ${objectRef?.resource}/${objectRef?.subresource ?? ""}`,
   );
-  expect(list.length, list.join("\n")).toBeLessThanOrEqual(6);
+  expect(list.length, list.join("\n")).toBeLessThanOrEqual(5);
 });
 
 it("writes nothing more once all is as it should be", async () => {

@@ -45,6 +45,7 @@ it("300 channels that come at once, each with a subscriber, are served with few 
   console.info(
     `${CHANNELS} channels made in ${Math.round(madeMs)} ms, all ready after ${Math.round(readyMs)} ms; requests of the dispatcher: ${JSON.stringify(requests)}`,
   );
-  expect(theirs.filter(isWrite).length / CHANNELS).toBeLessThan(12);
+  // The finalizer, an Event, and status twice: each gets its subscriber a moment after it was made.
+  expect(theirs.filter(isWrite).length / CHANNELS).toBeLessThan(5);
   expect(await dispatcher.readiness()).toBe(200);
 });
