@@ -5,7 +5,7 @@
  *   2. its ExternalName Service                           -> ChannelServiceReady, Addressable
  *   3. its dead-letter sink                               -> DeadLetterSinkResolved
  *   4. what it asks for and does not get                  -> warnings; what it must not do (refusals.ts) -> closed
- *   5. the annotation that Knative reads once, before the channel is Ready
+ *   5. the annotation that Knative reads once, before the channel is Ready, where it does not have the dispatcher's
  *   6. its status, if it differs; the first one together with the dispatcher's word (first-status.ts)
  *   7. subscribers that Knative has left behind (prune-subscribers.ts)
  *

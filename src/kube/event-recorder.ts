@@ -63,7 +63,8 @@ const NOTE_BYTES = 1_024;
 /** What happens again after this long is an Event of its own. Well below the hour for which the server keeps one. */
 const SERIES_ENDS_MS = 30 * 60_000;
 const MAX_SERIES = 1_000;
-const MAX_WAITING = 500;
+/** A thousand channels that come at once have an Event each, and one Event is written after the other. */
+const MAX_WAITING = 2_000;
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 1_000;
 const WRITE_TIMEOUT_MS = 10_000;
