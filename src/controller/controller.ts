@@ -48,12 +48,7 @@ export interface ControllerDeps {
   settings: OwnSettings;
   onOutcome: (loop: "channel" | "dispatcher", outcome: Outcome, durationMs: number) => void;
   /** Are for tests, which have no minute to wait. */
-  waits?: {
-    collectMs: number;
-    betweenChecksMs: number;
-    leaveBehindMs: number;
-    silentMs: number;
-  };
+  waits?: Record<"collectMs" | "betweenChecksMs" | "leaveBehindMs" | "silentMs", number>;
 }
 
 /** How many channels are worked on at a time: the API server is asked over as many connections. */

@@ -11,7 +11,13 @@ afterEach(() => ticker.stop());
 
 /** Is ticked and has something to do so often. */
 const busyFor = (times: number) => {
-  const one = { ticks: 0, tick: () => (one.ticks += 1) < times };
+  const one = {
+    ticks: 0,
+    tick() {
+      one.ticks += 1;
+      return one.ticks < times;
+    },
+  };
   return one;
 };
 
