@@ -17,7 +17,7 @@ import type { StreamContext } from "./stream-ownership.ts";
 /** Pauses, and deletes where it is certain. Tells whether somebody is still waited for. */
 export async function dropVanished(
   state: ServedChannel,
-  context: StreamContext,
+  context: StreamContext & ConsumerContext,
   source: ChannelSource,
 ): Promise<boolean> {
   const { channel } = state;

@@ -6,7 +6,7 @@ import { isNews, type KnownChannel } from "../../../src/dispatcher/known-channel
 const channel = {} as KnownChannel["channel"];
 
 const known = (object: ChannelObject, more: Partial<KnownChannel> = {}): KnownChannel => ({
-  ...{ object, channel, refusals: [], isRefused: false, closed: undefined },
+  ...{ object, channel, refusals: [], isRefused: false, closed: undefined, isUndecided: false },
   ...more,
 });
 
