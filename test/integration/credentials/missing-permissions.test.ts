@@ -84,8 +84,26 @@ const NEEDS: Record<string, Need> = {
     act: () => world.write(orders()),
     isInMessage: true,
   },
-  "$JS.API.CONSUMER.LIST.*": withAnother(),
-  "$JS.API.CONSUMER.INFO.*.*": withAnother(),
+  // Asked of a stream that was there before its channel.
+  "$JS.API.CONSUMER.LIST.*": {
+    before: () => [anotherChannel({ stream: { deletionPolicy: "Retain" } })],
+    async act(earlier) {
+      await world.write(orders());
+      await served(1);
+      await world.write(orders(), ...earlier);
+    },
+    isInMessage: true,
+  },
+  // Asked where it takes no more requests than to list.
+  "$JS.API.CONSUMER.INFO.*.*": {
+    before: () => [anotherChannel()],
+    act: ([another]) =>
+      world.write(orders(), {
+        ...(another as ChannelObject),
+        spec: { ...another?.spec, consumerConfigTemplate: { maxAckPending: 7 } },
+      }),
+    isInMessage: true,
+  },
   "$JS.API.CONSUMER.CREATE.>": withAnother(),
   "$JS.API.CONSUMER.DURABLE.CREATE.*.*": withAnother({
     consumerConfigTemplate: { filterSubjects: ["a.b", "a.c"] },
