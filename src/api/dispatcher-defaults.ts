@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { NATS_CONFIG } from "./cluster-names.ts";
-import { type Fault, faultsOf, sentenceFor, shown } from "./faults.ts";
+import { type Fault, faultsOf, InvalidConfigError, sentenceFor, shown } from "./faults.ts";
 import { textThat, withRule } from "./fields.ts";
 import { POD_FIELDS, TEMPLATE_FIELDS } from "./pod-settings.ts";
 import { withoutNulls } from "./without-nulls.ts";
@@ -73,10 +73,7 @@ export type DispatcherDefaults = z.output<typeof DefaultsFile>;
 export function parseDispatcherDefaults(value: unknown): DispatcherDefaults {
   const parsed = DefaultsFile.safeParse(withoutNulls(value) ?? {}, { error: sentenceFor });
   if (parsed.success) return parsed.data;
-  const lines = faultsOf(parsed.error).map(
-    ({ path, reason }) => `\n  ${path || "(file)"}: ${reason}`,
-  );
-  throw new Error(`the configuration of dispatchers is not valid:${lines.join("")}`);
+  throw new InvalidConfigError("the configuration of dispatchers", faultsOf(parsed.error));
 }
 
 /** Finds how the dispatcher of a namespace runs, or with no namespace the cluster's. */

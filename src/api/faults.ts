@@ -6,6 +6,18 @@ export interface Fault {
   reason: string;
 }
 
+/** Is thrown for a configuration that is not valid; its message lists the faults, a line for each. */
+export class InvalidConfigError extends Error {
+  readonly faults: readonly Fault[];
+
+  constructor(what: string, faults: readonly Fault[]) {
+    const lines = faults.map(({ path, reason }) => `\n  ${path || "(file)"}: ${reason}`);
+    super(`${what} is not valid:${lines.join("")}`);
+    this.name = "InvalidConfigError";
+    this.faults = faults;
+  }
+}
+
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
 
 const KINDS: Readonly<Record<string, string>> = {

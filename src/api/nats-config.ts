@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { NatsAuth, NatsTls, waysIn } from "./auth.ts";
 import { parseIsoDuration } from "./duration.ts";
-import { faultsOf, sentenceFor, shown } from "./faults.ts";
+import { faultsOf, InvalidConfigError, sentenceFor, shown } from "./faults.ts";
 import { isoDuration, isoMsOrZero, textThat, withRule } from "./fields.ts";
 import { translateGoShape } from "./go-nats-config.ts";
 import { compileAuth, compileTls, type NatsLogin } from "./login.ts";
@@ -173,10 +173,11 @@ export function parseNatsConfig(value: unknown): NatsConfig {
   const translation = translateGoShape(withoutNulls(value) ?? {});
   const parsed = NatsConfigFile.safeParse(translation.value, { error: sentenceFor });
   if (!parsed.success) {
-    const lines = faultsOf(parsed.error).map(
-      ({ path, reason }) => `\n  ${translation.pathGiven(path) || "(file)"}: ${reason}`,
-    );
-    throw new Error(`the NATS configuration is not valid:${lines.join("")}`);
+    const faults = faultsOf(parsed.error).map(({ path, reason }) => ({
+      path: translation.pathGiven(path),
+      reason,
+    }));
+    throw new InvalidConfigError("the NATS configuration", faults);
   }
   const { url, auth, tls, jetstream, dispatch } = parsed.data;
   return frozen({
