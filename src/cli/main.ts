@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { errorCode, errorMessage } from "../runtime/errors.ts";
 import { type Command, EXIT, inTwoColumns, UsageError } from "./command.ts";
 import { lint } from "./lint.ts";
+import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { lint };
+const COMMANDS: Readonly<Record<string, Command>> = { status, lint };
 
 // Who reads the output may have seen enough (`| head`).
 process.stdout.on("error", (error) => process.exit(errorCode(error) === "EPIPE" ? 0 : 1));

@@ -26,6 +26,7 @@ import type { ServedChannel } from "./served-channel.ts";
 import { shutdownSteps } from "./shutdown.ts";
 import { statusPage } from "./status-page.ts";
 import { StreamWatch } from "./stream-watch.ts";
+import { streamsPage } from "./streams-page.ts";
 import type { Subscription } from "./subscription.ts";
 import { Ticker } from "./ticker.ts";
 
@@ -216,7 +217,7 @@ async function startServers(
     throw new Error(`cannot listen on port ${HTTP_PORT} (HTTP_PORT)`, { cause });
   });
   log.info({ port: events.port }, "http server listening");
-  const { CLUSTER_DOMAIN: clusterDomain } = environment;
+  const { CLUSTER_DOMAIN: clusterDomain, CLUSTER_ID: clusterId } = environment;
   const metrics = observeDispatcher({ ...parts, served });
   const { connection } = parts.clients.own;
   const admin = await startAdminServer({
@@ -226,7 +227,10 @@ async function startServers(
       ready,
       notes: () => [...configurationNotes(configuration, connection.state), ...knative.notes],
       metrics: async () => (knative.hasMetrics ? await metrics() : undefined),
-      json: { "/channels": statusPage({ ...parts, source, served, clusterDomain }) },
+      json: {
+        "/channels": statusPage({ ...parts, source, served, clusterDomain }),
+        "/streams": streamsPage({ ...parts, clusterId }),
+      },
     },
   }).catch((cause: unknown) => {
     throw new Error(`cannot listen on port ${ADMIN_PORT} (ADMIN_PORT)`, { cause });

@@ -1,3 +1,4 @@
+import type { ChannelsPage } from "../api/dispatcher-pages.ts";
 import { channelHostsFor } from "../api/names.ts";
 import type { Refusal } from "../api/settings.ts";
 import type { ChannelSource } from "./channel-source.ts";
@@ -10,7 +11,7 @@ export function statusPage(options: {
   served: ReadonlyMap<string, ServedChannel>;
   clients: NatsClients;
   clusterDomain: string;
-}): () => unknown {
+}): () => ChannelsPage {
   const { source, served, clients, clusterDomain } = options;
   return () => ({
     nats: clients.own.connection.state,

@@ -16,6 +16,8 @@ import { kubeconfigAccess } from "./kubeconfig.ts";
 export interface ApiAccess {
   /** The server's url. */
   readonly server: string;
+  /** The namespace that the kubeconfig's context names. */
+  readonly namespace?: string | undefined;
   /** Gives what a new TLS connection needs. */
   tls(): Promise<TlsSettings>;
   /** Gives the value of the Authorization header, read anew when `fresh`; undefined for a client certificate. */
@@ -32,6 +34,8 @@ export interface TlsSettings extends Pick<SecureContextOptions, "ca" | "cert" | 
 export interface AccessPlaces {
   /** KUBECONFIG: a file, or several with `:` between them. */
   kubeconfig?: string | undefined;
+  /** A context of the kubeconfig; its current one unless said. */
+  context?: string | undefined;
   /** HOME, of which `.kube/config` is looked at. */
   home?: string | undefined;
   /** KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT. */
@@ -49,10 +53,11 @@ const REREAD_MS = 60_000;
 /** Finds the API server; throws when none of the places has one. */
 export async function findAccess(places: AccessPlaces): Promise<ApiAccess> {
   const named = (places.kubeconfig ?? "").split(":").filter((path) => path !== "");
-  if (named.length > 0) return await kubeconfigAccess(named);
+  const { context } = places;
+  if (named.length > 0) return await kubeconfigAccess(named, context);
   if (places.home !== undefined) {
     const path = join(places.home, ".kube", "config");
-    if (await exists(path)) return await kubeconfigAccess([path]);
+    if (await exists(path)) return await kubeconfigAccess([path], context);
   }
   const { serviceHost, servicePort, accountFolder = ACCOUNT_FOLDER } = places;
   if (serviceHost !== undefined && servicePort !== undefined) {

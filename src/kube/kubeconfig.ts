@@ -21,14 +21,17 @@ interface HttpsOptions {
  * Reaches the API server by kubeconfig files, merged as kubectl merges them. They are read again when
  * the server no longer takes a login. Only here is client-node loaded.
  */
-export async function kubeconfigAccess(paths: readonly string[]): Promise<ApiAccess> {
-  let config = await load(paths);
+export async function kubeconfigAccess(
+  paths: readonly string[],
+  context?: string,
+): Promise<ApiAccess> {
+  let config = await load(paths, context);
   const server = serverOf(config, paths);
   let options: HttpsOptions = {};
   let readAt = Number.NEGATIVE_INFINITY;
   const current = async (fresh: boolean): Promise<HttpsOptions> => {
     if (!fresh && performance.now() - readAt < REREAD_MS) return options;
-    if (fresh) config = await load(paths);
+    if (fresh) config = await load(paths, context);
     const read: HttpsOptions = {};
     await config.applyToHTTPSOptions(read);
     options = read;
@@ -37,6 +40,7 @@ export async function kubeconfigAccess(paths: readonly string[]): Promise<ApiAcc
   };
   return {
     server,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
     async tls() {
       const { ca, cert, key, servername, rejectUnauthorized } = await current(false);
       return {
@@ -51,7 +55,7 @@ export async function kubeconfigAccess(paths: readonly string[]): Promise<ApiAcc
   };
 }
 
-async function load(paths: readonly string[]): Promise<KubeConfig> {
+async function load(paths: readonly string[], context: string | undefined): Promise<KubeConfig> {
   const { KubeConfig } = await import("@kubernetes/client-node");
   const configs = paths.map((path) => {
     const config = new KubeConfig();
@@ -66,6 +70,13 @@ async function load(paths: readonly string[]): Promise<KubeConfig> {
   const [first = new KubeConfig(), ...others] = configs;
   // The first file that names a context decides.
   for (const other of others) first.mergeConfig(other, Boolean(first.getCurrentContext()));
+  if (context !== undefined) {
+    if (first.getContextObject(context) === null) {
+      const known = first.getContexts().map(({ name }) => name);
+      throw new Error(`the kubeconfig has no context "${context}"; it has: ${known.join(", ")}`);
+    }
+    first.setCurrentContext(context);
+  }
   return first;
 }
 

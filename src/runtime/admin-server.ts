@@ -57,8 +57,8 @@ export async function startAdminServer(options: {
     response.set("content-type", metrics.contentType).send(metrics.body);
   });
   for (const [path, page] of Object.entries(pages.json)) {
-    app.get(path, (_request, response) => {
-      response.type("json").send(`${JSON.stringify(page(), undefined, 2)}\n`);
+    app.get(path, async (_request, response) => {
+      response.type("json").send(`${JSON.stringify(await page(), undefined, 2)}\n`);
     });
   }
   app.use(failed);
