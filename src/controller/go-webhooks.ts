@@ -5,13 +5,12 @@
  * write gets through. So the controller waits for them to go, and says which commands remove them: in an Event about its Deployment, in
  * its log and on /readyz. When they come back it says so too, and goes on as well as it can. Nothing is removed here.
  */
+import { goWebhookCommands } from "../api/go-webhooks.ts";
 import type { EventRecorder } from "../kube/event-recorder.ts";
 import type { Reflector } from "../kube/reflector.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { WebhookConfiguration } from "./kinds.ts";
-
-const SUFFIX = ".webhook.nats.messaging.knative.dev";
 
 export interface GoWebhooks {
   /** Says that they stand, and how to remove them; undefined when there are none. */
@@ -69,22 +68,7 @@ export function webhooksFault(known: {
   validating: Iterable<WebhookConfiguration>;
   mutating: Iterable<WebhookConfiguration>;
 }): string | undefined {
-  const commands = [
-    ...commandsFor("validatingwebhookconfiguration", known.validating),
-    ...commandsFor("mutatingwebhookconfiguration", known.mutating),
-  ];
+  const commands = goWebhookCommands(known);
   if (commands.length === 0) return undefined;
   return `admission webhooks of the Go implementation (eventing-natss) stand in the way of every write to a channel, so the controller waits for them to go. Remove them: ${commands.join("; ")}`;
-}
-
-function commandsFor(type: string, configurations: Iterable<WebhookConfiguration>): string[] {
-  return [...configurations]
-    .filter(isGos)
-    .map(({ metadata }) => `kubectl delete ${type} ${metadata?.name}`)
-    .sort();
-}
-
-function isGos({ metadata, webhooks = [] }: WebhookConfiguration): boolean {
-  const names = [metadata?.name, ...webhooks.map(({ name }) => name)];
-  return names.some((name) => name?.endsWith(SUFFIX));
 }

@@ -68,7 +68,11 @@ interface MessageBytes {
 export function messageHeaders(message: Msg): MessageHeaders {
   const { _rdata: bytes, _msg } = message as unknown as MessageBytes;
   if (_msg.hdr <= 0) return [];
-  const block = Buffer.from(bytes.buffer, bytes.byteOffset, _msg.hdr).toString();
+  return headersIn(Buffer.from(bytes.buffer, bytes.byteOffset, _msg.hdr).toString());
+}
+
+/** Reads a block of headers as `messageHeaders` does. */
+export function headersIn(block: string): MessageHeaders {
   const headers: MessageHeaders = [];
   // The first line is the version.
   for (let start = block.indexOf("\r\n") + 2; start < block.length; ) {

@@ -24,7 +24,10 @@ export function apiPrefixFor(domain: string): string {
  * Gives JetStream's management API on the connection of now; rejects when there is none. A request
  * that gets no answer within five seconds fails.
  */
-export async function jetstream(connection: Connection, domain: string): Promise<JetStreamManager> {
+export async function jetstream(
+  connection: Pick<Connection, "current">,
+  domain: string,
+): Promise<JetStreamManager> {
   const nc = connection.current;
   if (nc === undefined) throw new Error("there is no connection to NATS");
   return await jetstreamManager(nc, {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { runCli } from "../../support/cli.ts";
+import { runCli, runCliProcess } from "../../support/cli.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const channel = (name: string, spec = "{}") =>
@@ -59,7 +59,7 @@ it("gives the same as JSON", async () => {
 });
 
 it("reads standard input, and exits with 0 where nothing is wrong", async () => {
-  const { out, exitCode } = await runCli(["lint", "-"], { stdin: channel("orders") });
+  const { out, exitCode } = await runCliProcess(["lint", "-"], { stdin: channel("orders") });
   expect([out, exitCode]).toEqual(["1 object, 0 errors, 0 warnings\n", 0]);
 });
 
@@ -67,6 +67,11 @@ it("finds no error in what the project itself gives people", async () => {
   const { out, exitCode } = await runCli(["lint", join(root, "config"), join(root, "examples")]);
   expect(out).not.toContain("error:");
   expect(exitCode).toBe(0);
+});
+
+it("is content when its reader has seen enough", async () => {
+  const { exitCode, err } = await runCliProcess(["--help"], { closeOut: true });
+  expect([exitCode, err]).toEqual([0, ""]);
 });
 
 it.each([
@@ -100,5 +105,5 @@ it.each([[[]], [["--help"]], [["lint", "--help"]]])("helps with %j", async (give
 });
 
 it("says its version", async () => {
-  expect((await runCli(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect((await runCliProcess(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
