@@ -70,7 +70,7 @@ export function clusterReports(
       message: ready?.message || undefined,
       address: status?.address?.url,
       ...streamFields(stream, counts, status?.stream?.storage),
-      ...remarksOf(entries),
+      ...remarksOf(entries, ready?.message),
       subscribers: [...names].map(([uid, name]) => {
         const said = status?.subscribers?.find((one) => one.uid === uid);
         return {
@@ -97,16 +97,17 @@ export function standaloneReports(replicas: readonly Replica[]): ChannelReport[]
     const counts = countsOf(key, stream?.name, replicas);
     const [namespace = "", ...rest] = key.split("/");
     const [refusal] = worst?.refusals ?? [];
+    const message = worst?.message ?? (refusal && `${refusal.path}: ${refusal.reason}`);
     const uids = new Set(entries.flatMap((one) => (one.subscribers ?? []).map(({ uid }) => uid)));
     return {
       namespace,
       name: rest.join("/"),
       ready: worst?.ready === true ? "True" : "False",
       reason: worst?.reason ?? (worst?.ready === false && refusal ? "InvalidSpec" : undefined),
-      message: worst?.message ?? (refusal && `${refusal.path}: ${refusal.reason}`),
+      message: worst?.ready === true ? worst.message : message,
       address: worst?.address,
       ...streamFields(stream?.name, counts, stream?.storage),
-      ...remarksOf(entries),
+      ...remarksOf(entries, worst?.ready === true ? undefined : message),
       subscribers: [...uids].map((uid) => {
         const own = subscribersOf(uid, entries);
         const unready = own.find(({ ready }) => !ready);
@@ -159,13 +160,16 @@ function consumerFields(counts: StreamReport | undefined, uid: string) {
   return { pending, ackPending, redelivered };
 }
 
+/** What the message of the channel says already is not said again. */
 function remarksOf(
   entries: readonly ChannelEntry[],
+  message = "",
 ): Pick<ChannelReport, "unapplied" | "warnings"> {
   const refused = entries.flatMap(({ refusals }) => refusals);
   const unapplied = entries.flatMap((entry) => entry.unapplied ?? []);
   const warnings = entries.flatMap((entry) => entry.warnings ?? []);
-  return { unapplied: once([...refused, ...unapplied]), warnings: once(warnings) };
+  const isNews = ({ reason }: Remark) => !message.includes(reason);
+  return { unapplied: once([...refused, ...unapplied].filter(isNews)), warnings: once(warnings) };
 }
 
 /** Every replica says the same. */
