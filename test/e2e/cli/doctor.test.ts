@@ -1,0 +1,209 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { afterAll, beforeAll, expect, inject, it } from "vitest";
+import { API_VERSION, KIND } from "../../../src/api/names.ts";
+import { streamMetadataFor } from "../../../src/api/ownership.ts";
+import type { ChannelReport } from "../../../src/cli/channel-reports.ts";
+import type { Line } from "../../../src/cli/diagnosis.ts";
+import { runCli } from "../../support/cli.ts";
+import { documentedRoles } from "../../support/cli-page.ts";
+import { kubeconfigFor, makeNamespace } from "../../support/cluster.ts";
+import { faulty, linesOf } from "../../support/doctor-lines.ts";
+import { eventually } from "../../support/eventually.ts";
+import {
+  available,
+  type Installation,
+  install,
+  SYSTEM_NAMESPACE,
+} from "../../support/installation.ts";
+import { createKubeClient, type KubeClient, type KubeObject } from "../../support/kube-client.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+
+const RBAC = "rbac.authorization.k8s.io";
+const ADMIN = "doctor-test";
+
+let client: KubeClient;
+let nats: NatsServer;
+let nc: NatsConnection;
+let installation: Installation;
+let namespace: string;
+let env: Record<string, string>;
+let dispatcherUrl: string;
+let natsConfig: string;
+/** What other tests have left in their namespaces is theirs. */
+let others: string[];
+
+beforeAll(async () => {
+  const cluster = inject("cluster");
+  client = createKubeClient(cluster.admin);
+  nats = await startNatsServer();
+  nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  installation = await install({ cluster, client, natsUrl: nats.url });
+  // It ends quickly: no sender has to learn of it.
+  const quick = "dispatch: { quietPeriod: PT0.1S, gracePeriod: PT15S }";
+  natsConfig = `url: ${nats.url}\n${quick}\n`;
+  await config("config-jetstream", { "eventing-jetstream": natsConfig });
+  namespace = await makeNamespace(client, "doctor");
+  await client.create({
+    ...{ apiVersion: API_VERSION, kind: KIND },
+    metadata: { name: "orders", namespace },
+    spec: { stream: { config: { maxMsgs: 100 } } },
+  } as KubeObject);
+  await untilReady();
+  await available(client, "jetstream-ch-dispatcher");
+  const [pod] = installation.kubelet
+    .pods({ namespace: SYSTEM_NAMESPACE })
+    .filter(({ labels }) => labels["messaging.knative.dev/role"] === "dispatcher");
+  dispatcherUrl = `http://${pod?.addressOf("admin")}`;
+  env = await admin();
+  const { items } = await client.list({ apiVersion: "v1", kind: "Namespace" });
+  const own = [SYSTEM_NAMESPACE, namespace, "default"];
+  others = items.map(({ metadata }) => metadata.name ?? "").filter((name) => !own.includes(name));
+});
+
+afterAll(async () => {
+  await client.delete({ apiVersion: API_VERSION, kind: KIND, namespace, name: "orders" });
+  await installation?.stop();
+  await client.delete({
+    apiVersion: "v1",
+    kind: "ServiceAccount",
+    namespace: "default",
+    name: ADMIN,
+  });
+  await nc.close();
+  await nats.stop();
+  await client.close();
+});
+
+async function untilReady(): Promise<void> {
+  const ref = { apiVersion: API_VERSION, kind: KIND, namespace, name: "orders" };
+  await eventually(
+    async () => {
+      const { status } = await client.get<
+        KubeObject & { status?: { conditions?: { type: string; status: string }[] } }
+      >(ref);
+      return status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+    },
+    { within: 60_000, what: "the channel to be Ready" },
+  );
+}
+
+/** Makes somebody with every documented role, and nothing else. */
+async function admin(): Promise<Record<string, string>> {
+  const account = { namespace: "default", name: ADMIN };
+  await client.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
+  const names = [
+    "jetstream-channel-viewer",
+    "jetstream-channel-counts",
+    "jetstream-channel-doctor",
+  ];
+  for (const object of names.flatMap(documentedRoles)) {
+    const { kind, metadata } = object;
+    await client.apply(object, { force: true });
+    await client.apply({
+      apiVersion: `${RBAC}/v1`,
+      kind: `${kind}Binding`,
+      metadata: { name: metadata.name, ...(kind === "Role" && { namespace: SYSTEM_NAMESPACE }) },
+      roleRef: { apiGroup: RBAC, kind, name: metadata.name },
+      subjects: [{ kind: "ServiceAccount", ...account }],
+    } as KubeObject);
+  }
+  return { KUBECONFIG: await kubeconfigFor(client, inject("cluster"), account) };
+}
+
+async function examine(...more: string[]): Promise<Line[]> {
+  const lines = await linesOf(["--dispatcher-url", dispatcherUrl, ...more], env);
+  return lines.filter(({ message }) => !others.some((name) => message.includes(name)));
+}
+
+const config = (name: string, data: Record<string, string>) =>
+  client.patch(
+    { apiVersion: "v1", kind: "ConfigMap", namespace: SYSTEM_NAMESPACE, name },
+    { data },
+  );
+
+it("finds an installation as it should be, with the documented roles and no others", async () => {
+  const lines = await examine("--nats-url", nats.url);
+  expect(faulty(lines)).toEqual([]);
+  expect(lines.map(({ check }) => check)).toEqual(
+    expect.arrayContaining([
+      ...["API server", "your permissions", "CRD", "Go webhooks", "configuration"],
+      ...["controller", "controller Lease", "dispatcher", "dispatcher Lease"],
+      ...["NATS", "JetStream", "streams"],
+    ]),
+  );
+});
+
+it("is not alone in that: status shows the channel as Ready, with its address", async () => {
+  const given = ["status", "orders", "-n", namespace, "-o", "json"];
+  const { out } = await runCli([...given, "--dispatcher-url", dispatcherUrl], { env });
+  const { channels } = JSON.parse(out) as { channels: ChannelReport[] };
+  expect(channels).toMatchObject([
+    {
+      ...{ namespace, name: "orders", ready: "True", storage: "file", messages: 0, bytes: 0 },
+      address: `http://orders-kn-jsm-channel.${namespace}.svc.cluster.local`,
+    },
+  ]);
+});
+
+it("tells of a stream of this cluster whose channel is gone", async () => {
+  const { metadata } = await client.get<KubeObject & { metadata: { uid: string } }>({
+    ...{ apiVersion: "v1", kind: "Namespace", name: "kube-system" },
+  });
+  const owner = { clusterId: metadata.uid, channel: { namespace, name: "gone" } };
+  const jsm = await jetstreamManager(nc);
+  const stream = { name: "LEFT", subjects: ["left"] };
+  await jsm.streams.add({
+    ...stream,
+    metadata: streamMetadataFor({ ...owner, origin: "created" }),
+  });
+  // From the dispatcher, and the same from here: it is one stream.
+  expect(faulty(await examine("--nats-url", nats.url))).toMatchObject([
+    {
+      level: "warn",
+      check: "streams",
+      message: expect.stringContaining(`LEFT is of channel ${namespace}/gone`),
+    },
+  ]);
+  await jsm.streams.delete("LEFT");
+});
+
+it("tells of a configuration with a typo", async () => {
+  await config("config-jetstream", { "eventing-jetstream": "urls: nats://a\n" });
+  const lines = await examine();
+  await config("config-jetstream", { "eventing-jetstream": natsConfig });
+  expect(lines.filter(({ check }) => check === "configuration")).toMatchObject([
+    { level: "ok" },
+    {
+      level: "fail",
+      message: expect.stringContaining('config-jetstream: unknown key "urls"; allowed: url,'),
+    },
+  ]);
+});
+
+it("tells of somebody who may not look, and goes on", async () => {
+  const account = { namespace, name: "nobody" };
+  await client.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
+  const nobody = { KUBECONFIG: await kubeconfigFor(client, inject("cluster"), account) };
+  const lines = await linesOf(["--dispatcher-url", dispatcherUrl], nobody);
+  const checks = new Map(faulty(lines).map((line) => [line.check, line]));
+  expect([...checks.keys()].sort()).toEqual([
+    ...["CRD", "Go webhooks", "channels", "configuration", "controller", "dispatcher"],
+    "your permissions",
+  ]);
+  for (const { level, remedy } of checks.values()) {
+    expect([level, remedy]).toEqual(["warn", expect.stringContaining("docs/cli.md")]);
+  }
+});
+
+it("tells of NATS that is away", async () => {
+  await nats.kill();
+  const line = await eventually(
+    async () =>
+      (await examine()).find(({ check, level }) => check === "NATS" && level === "fail") ?? false,
+    { within: 20_000, what: "the loss to be told" },
+  );
+  expect(line.message).toMatch(/not connected: /);
+  expect(line.remedy).toContain("config-jetstream");
+  await nats.start();
+});
