@@ -99,7 +99,7 @@ function jetstreamLines({ name, channels, streams }: Replica): Line[] {
     if (fault !== undefined) return [fail("JetStream", `${who}: ${fault}`, JETSTREAM_REMEDY)];
     const faulty = own.filter((one) => one.fault !== undefined);
     return [
-      ok("JetStream", `${who}: ${own.length} streams of this cluster`),
+      ok("JetStream", `${who}: it has ${own.length} of this cluster's streams`),
       ...faulty.map((one) =>
         warn("JetStream", `${who}: consumers of ${one.name}: ${one.fault}`, PERMISSIONS_REMEDY),
       ),

@@ -58,7 +58,7 @@ export const Environment = z.object({
     .describe("Where events come in; 0 lets the system choose, the log says which."),
   ADMIN_PORT: port
     .default(9090)
-    .describe("Where /healthz, /readyz, /metrics and /channels are; 0 as before."),
+    .describe("Where /healthz, /readyz, /metrics, /channels and /streams are; 0 as before."),
   LOG_LEVEL: z
     .string()
     .refine(isLogLevel, "one of trace, debug, info, warn, error, fatal, silent expected")

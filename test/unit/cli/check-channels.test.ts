@@ -60,7 +60,7 @@ it.each<[string, Replica, string[]]>([
     ),
     [
       "ok NATS: ",
-      "ok JetStream: ns/pod: 1 streams",
+      "ok JetStream: ns/pod: it has 1 of",
       "warn JetStream: ns/pod: consumers of S: timeout",
     ],
   ],

@@ -12,6 +12,7 @@ const PROGRAMS = [
   "npm",
   "npx",
   "node",
+  "jetstream-channel",
   "bash",
   "curl",
   "kubectl",
