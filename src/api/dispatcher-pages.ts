@@ -57,6 +57,8 @@ export interface SubscriberEntry {
 
 /** Is `/streams`: for each login at NATS the streams of this cluster, or why they cannot be told. */
 export interface StreamsPage {
+  /** As whose the dispatcher writes streams; those of another are left out. */
+  clusterId: string;
   logins: LoginStreams[];
 }
 

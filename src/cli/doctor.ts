@@ -32,7 +32,7 @@ import {
   WAIT,
 } from "./cluster.ts";
 import { defineCommand, EXIT, type Input, oneOf } from "./command.ts";
-import { fail, guarded, type Line } from "./diagnosis.ts";
+import { fail, guarded, type Line, ok, warn } from "./diagnosis.ts";
 import { isNatsGiven, NATS_OPTIONS, openNats } from "./nats-access.ts";
 import { askPods, askUrls, DISPATCHER_OPTIONS, type Replica, type Replicas } from "./replicas.ts";
 import { json, type Terminal } from "./terminal.ts";
@@ -100,7 +100,8 @@ async function examineCluster(values: Values, cluster: Cluster): Promise<Line[]>
 
 async function examineStandalone(values: Values): Promise<Line[]> {
   const asked = await askUrls(values["dispatcher-url"]);
-  const own = await ownLook(values, async () => undefined);
+  const [streams] = asked.replicas.flatMap((replica) => replica.streams ?? []);
+  const own = await ownLook(values, async () => streams?.clusterId);
   const isAnswered = asked.replicas.some(({ channels }) => channels !== undefined);
   return dispatcherLines(asked, own, isAnswered ? standaloneReports(asked.replicas) : undefined);
 }
@@ -133,19 +134,18 @@ async function ownLook(
   try {
     const nats = await openNats(values);
     try {
-      const { info } = nats.nc;
-      const login = await reportStreams(async () => nats.jsm, {
-        login: "",
-        clusterId: await clusterId(),
-      });
-      const replica = { name, channels: undefined, streams: { logins: [login] }, faults: [] };
-      const server = nats.nc.getServer();
-      const message = `${name}: nats-server ${info?.version ?? "?"} at ${server}`;
-      const lines: Line[] = [{ level: "ok", check: "NATS", message }];
-      return {
-        lines: [...lines, ...replicaLines({ replicas: [replica], faults: [] })],
-        replicas: [replica],
-      };
+      const id = await clusterId().catch(() => undefined);
+      const login = await reportStreams(async () => nats.jsm, { login: "", clusterId: id });
+      const streams = { clusterId: id ?? "", logins: [login] };
+      const replica: Replica = { name, channels: undefined, streams, faults: [] };
+      const version = nats.nc.info?.version ?? "?";
+      const lines = [
+        ok("NATS", `${name}: nats-server ${version} at ${nats.nc.getServer()}`),
+        ...replicaLines({ replicas: [replica], faults: [] }),
+      ];
+      if (id !== undefined) return { lines, replicas: [replica] };
+      const message = `${name}: nobody could say which streams are of this cluster`;
+      return { lines: [...lines, warn("streams", message, "see the lines above")], replicas: [] };
     } finally {
       await nats.close();
     }

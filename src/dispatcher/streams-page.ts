@@ -17,7 +17,7 @@ export function streamsPage(options: {
     const reports = logins.map(({ name: login, client }) =>
       reportStreams(() => client.jetstream(), { login, clusterId }),
     );
-    return { logins: await Promise.all(reports) };
+    return { clusterId, logins: await Promise.all(reports) };
   };
   return () => {
     running ??= report().finally(() => {

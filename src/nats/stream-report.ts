@@ -3,6 +3,11 @@ import { consumerOwnerOf, streamOwnerOf } from "../api/ownership.ts";
 import { errorMessage } from "../runtime/errors.ts";
 import type { ConsumerInfo, JetStreamManager, StreamInfo } from "./jetstream.ts";
 
+/** Streams whose consumers are asked for at once. */
+const AT_ONCE = 16;
+/** A person waits, and so does a server that answers nobody. */
+const WITHIN_MS = 10_000;
+
 /**
  * Asks JetStream for the streams with our metadata that one login sees, and for their consumers: one request for
  * 256 streams, and one for each stream of ours. What cannot be asked is said in the report; nothing is thrown.
@@ -12,20 +17,26 @@ export async function reportStreams(
   jetstream: () => Promise<JetStreamManager>,
   { login, clusterId }: { login: string; clusterId: string | undefined },
 ): Promise<LoginStreams> {
+  const deadline = performance.now() + WITHIN_MS;
   const streams: StreamReport[] = [];
   try {
     const jsm = await jetstream();
+    const found: Omit<StreamReport, "consumers">[] = [];
     for await (const info of jsm.streams.list()) {
       const owner = streamOwnerOf(info.config.metadata);
-      if (owner === undefined || (clusterId !== undefined && owner.clusterId !== clusterId))
-        continue;
-      const { namespace, name } = owner.channel;
-      const report = {
-        ...streamReport(info),
-        channel: `${namespace}/${name}`,
-        origin: owner.origin,
-      };
-      streams.push({ ...report, ...(await reportConsumers(jsm, info.config.name)) });
+      if (owner === undefined || (clusterId ?? owner.clusterId) !== owner.clusterId) continue;
+      const channel = `${owner.channel.namespace}/${owner.channel.name}`;
+      found.push({ ...streamReport(info), channel, origin: owner.origin });
+    }
+    while (found.length > 0) {
+      if (performance.now() > deadline) {
+        throw new Error(`${found.length} streams were not asked for within ${WITHIN_MS / 1_000} s`);
+      }
+      const some = found.splice(0, AT_ONCE).map(async (stream) => ({
+        ...stream,
+        ...(await reportConsumers(jsm, stream.name)),
+      }));
+      streams.push(...(await Promise.all(some)));
     }
     return { login, streams };
   } catch (error) {

@@ -6,9 +6,9 @@ import { streamMetadataFor } from "../../../src/api/ownership.ts";
 import type { ChannelReport } from "../../../src/cli/channel-reports.ts";
 import type { Line } from "../../../src/cli/diagnosis.ts";
 import { runCli } from "../../support/cli.ts";
-import { documentedRoles } from "../../support/cli-page.ts";
 import { kubeconfigFor, makeNamespace } from "../../support/cluster.ts";
 import { faulty, linesOf } from "../../support/doctor-lines.ts";
+import { type Somebody, somebody } from "../../support/documented-roles.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
   available,
@@ -19,14 +19,14 @@ import {
 import { createKubeClient, type KubeClient, type KubeObject } from "../../support/kube-client.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 
-const RBAC = "rbac.authorization.k8s.io";
-const ADMIN = "doctor-test";
+const orders = () => ({ apiVersion: API_VERSION, kind: KIND, namespace, name: "orders" });
 
 let client: KubeClient;
 let nats: NatsServer;
 let nc: NatsConnection;
 let installation: Installation;
 let namespace: string;
+let admin: Somebody;
 let env: Record<string, string>;
 let dispatcherUrl: string;
 let natsConfig: string;
@@ -55,60 +55,41 @@ beforeAll(async () => {
     .pods({ namespace: SYSTEM_NAMESPACE })
     .filter(({ labels }) => labels["messaging.knative.dev/role"] === "dispatcher");
   dispatcherUrl = `http://${pod?.addressOf("admin")}`;
-  env = await admin();
+  const account = { namespace, name: "admin", systemNamespace: SYSTEM_NAMESPACE, everywhere: true };
+  admin = await somebody({ client, cluster }, account, [
+    "jetstream-channel-viewer",
+    "jetstream-channel-counts",
+    "jetstream-channel-doctor",
+  ]);
+  env = admin.env;
   const { items } = await client.list({ apiVersion: "v1", kind: "Namespace" });
   const own = [SYSTEM_NAMESPACE, namespace, "default"];
   others = items.map(({ metadata }) => metadata.name ?? "").filter((name) => !own.includes(name));
 });
 
 afterAll(async () => {
-  await client.delete({ apiVersion: API_VERSION, kind: KIND, namespace, name: "orders" });
-  await installation?.stop();
-  await client.delete({
-    apiVersion: "v1",
-    kind: "ServiceAccount",
-    namespace: "default",
-    name: ADMIN,
+  await client.delete(orders());
+  await eventually(async () => (await client.find(orders())) === undefined, {
+    within: 60_000,
+    what: "the channel to go",
   });
+  await admin.remove();
+  await installation?.stop();
   await nc.close();
   await nats.stop();
   await client.close();
 });
 
 async function untilReady(): Promise<void> {
-  const ref = { apiVersion: API_VERSION, kind: KIND, namespace, name: "orders" };
   await eventually(
     async () => {
       const { status } = await client.get<
         KubeObject & { status?: { conditions?: { type: string; status: string }[] } }
-      >(ref);
+      >(orders());
       return status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
     },
     { within: 60_000, what: "the channel to be Ready" },
   );
-}
-
-/** Makes somebody with every documented role, and nothing else. */
-async function admin(): Promise<Record<string, string>> {
-  const account = { namespace: "default", name: ADMIN };
-  await client.apply({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
-  const names = [
-    "jetstream-channel-viewer",
-    "jetstream-channel-counts",
-    "jetstream-channel-doctor",
-  ];
-  for (const object of names.flatMap(documentedRoles)) {
-    const { kind, metadata } = object;
-    await client.apply(object, { force: true });
-    await client.apply({
-      apiVersion: `${RBAC}/v1`,
-      kind: `${kind}Binding`,
-      metadata: { name: metadata.name, ...(kind === "Role" && { namespace: SYSTEM_NAMESPACE }) },
-      roleRef: { apiGroup: RBAC, kind, name: metadata.name },
-      subjects: [{ kind: "ServiceAccount", ...account }],
-    } as KubeObject);
-  }
-  return { KUBECONFIG: await kubeconfigFor(client, inject("cluster"), account) };
 }
 
 async function examine(...more: string[]): Promise<Line[]> {

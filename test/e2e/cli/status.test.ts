@@ -2,14 +2,13 @@ import { networkInterfaces } from "node:os";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
 import type { ChannelReport } from "../../../src/cli/channel-reports.ts";
 import { runCli } from "../../support/cli.ts";
-import { documentedRoles } from "../../support/cli-page.ts";
 import { kubeconfigFor } from "../../support/cluster.ts";
 import type { DispatcherProcess } from "../../support/dispatcher-process.ts";
+import { type Somebody, somebody } from "../../support/documented-roles.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { KubeObject } from "../../support/kube-client.ts";
 import { type ClusterWorld, startClusterWorld, subscriber } from "../dispatcher/cluster-world.ts";
 
-const RBAC = "rbac.authorization.k8s.io";
 const EVENTS = 3;
 
 let world: ClusterWorld;
@@ -34,26 +33,24 @@ beforeAll(async () => {
   await world.sink.waitFor(EVENTS);
 });
 
-afterAll(() => world.stop());
+afterAll(async () => {
+  for (const { remove } of granted) await remove();
+  await world.stop();
+});
+
+const granted: Somebody[] = [];
 
 /** Makes somebody with documented roles in this namespace; gives the environment of whoever is that. */
-async function somebody(name: string, ...roles: string[]): Promise<Record<string, string>> {
-  const { client } = world.api;
-  await client.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace } });
-  for (const object of roles.flatMap(documentedRoles)) {
-    const { kind, metadata } = object;
-    const isRole = kind === "Role";
-    const placed = isRole ? { ...object, metadata: { ...metadata, namespace } } : object;
-    await client.apply(placed, { force: true });
-    await client.create({
-      apiVersion: `${RBAC}/v1`,
-      kind: "RoleBinding",
-      metadata: { name: `${name}-${metadata.name}`, namespace },
-      roleRef: { apiGroup: RBAC, kind, name: metadata.name },
-      subjects: [{ kind: "ServiceAccount", name, namespace }],
-    } as KubeObject);
-  }
-  return { KUBECONFIG: await kubeconfigFor(client, inject("cluster"), { namespace, name }) };
+async function withRoles(name: string, ...roles: string[]): Promise<Record<string, string>> {
+  const parts = { client: world.api.client, cluster: inject("cluster") };
+  const made = await somebody(parts, { namespace, name, systemNamespace: namespace }, roles);
+  granted.push(made);
+  return made.env;
+}
+
+async function readerEnv(): Promise<Record<string, string>> {
+  const account = { namespace, name: "reader" };
+  return { KUBECONFIG: await kubeconfigFor(world.api.client, inject("cluster"), account) };
 }
 
 /** Makes the Pod that a dispatcher would have: nobody runs it, and the dispatcher of this test answers at its address. */
@@ -82,7 +79,7 @@ it("needs no more than the documented roles: the API server asks the Pods of the
   skip,
 }) => {
   if (ownAddress === undefined) return skip("this machine has no address but loopback ones");
-  const env = await somebody("viewer", "jetstream-channel-viewer", "jetstream-channel-counts");
+  const env = await withRoles("viewer", "jetstream-channel-viewer", "jetstream-channel-counts");
   await makePod("dispatcher-0", ownAddress, dispatcher.adminPort);
   const [orders] = await eventually(
     async () => {
@@ -105,7 +102,7 @@ it("needs no more than the documented roles: the API server asks the Pods of the
 });
 
 it("shows what Kubernetes has to whoever may not ask Pods, and says what is missing", async () => {
-  const env = await somebody("reader", "jetstream-channel-viewer");
+  const env = await withRoles("reader", "jetstream-channel-viewer");
   const { out, err, exitCode } = await runCli(["status", "orders", "-n", namespace], { env });
   const [, orders = ""] = out.split("\n");
   expect(orders.trim().split(/ {2,}/)).toEqual([
@@ -117,12 +114,7 @@ it("shows what Kubernetes has to whoever may not ask Pods, and says what is miss
 });
 
 it("gets the same through a forwarded port", async () => {
-  const env = {
-    KUBECONFIG: await kubeconfigFor(world.api.client, inject("cluster"), {
-      namespace,
-      name: "reader",
-    }),
-  };
+  const env = await readerEnv();
   const url = `http://127.0.0.1:${dispatcher.adminPort}`;
   const { out, err } = await runCli(["status", "-o", "json", "--dispatcher-url", url], { env });
   const { channels } = JSON.parse(out) as { channels: ChannelReport[] };
@@ -131,12 +123,7 @@ it("gets the same through a forwarded port", async () => {
 });
 
 it("says whom it asked in vain", async () => {
-  const env = {
-    KUBECONFIG: await kubeconfigFor(world.api.client, inject("cluster"), {
-      namespace,
-      name: "reader",
-    }),
-  };
+  const env = await readerEnv();
   const missing = await runCli(["status", "nothing"], { env });
   expect(missing.err).toMatch(/cannot get natsjetstreamchannels \S+\/nothing: .*not found/);
   expect(missing.exitCode).toBe(1);

@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
-import type { ChannelsPage, LoginState, StreamsPage } from "../../../src/api/dispatcher-pages.ts";
+import type {
+  ChannelsPage,
+  LoginState,
+  LoginStreams,
+  StreamsPage,
+} from "../../../src/api/dispatcher-pages.ts";
 import { channelLines, leftBehindLines, replicaLines } from "../../../src/cli/check-channels.ts";
 import type { Replica } from "../../../src/cli/replicas.ts";
 
@@ -14,7 +19,8 @@ const connected: LoginState = {
 const away = { ...connected, state: "connecting", lastError: "refused" };
 const notEnabled = { login: "", fault: "JetStream is not enabled", streams: [] };
 
-function replica(page: Partial<ChannelsPage>, streams?: StreamsPage): Replica {
+function replica(page: Partial<ChannelsPage>, logins?: LoginStreams[]): Replica {
+  const streams: StreamsPage | undefined = logins && { clusterId: "c", logins };
   const channels = { nats: connected, logins: [], channels: [], ...page };
   return { name: "ns/pod", channels, streams, faults: [] };
 }
@@ -29,7 +35,7 @@ it.each<[string, Replica, string[]]>([
   ["none", replica({ nats: away }), ["fail NATS: ns/pod: not connected: refused"]],
   [
     "none, and so nothing of JetStream",
-    replica({ nats: away }, { logins: [notEnabled] }),
+    replica({ nats: away }, [notEnabled]),
     ["fail NATS: ns/pod: not connected: refused"],
   ],
   [
@@ -49,15 +55,12 @@ it.each<[string, Replica, string[]]>([
   ],
   [
     "JetStream that is not enabled",
-    replica({}, { logins: [notEnabled] }),
+    replica({}, [notEnabled]),
     ["ok NATS: ", "fail JetStream: ns/pod: JetStream is not enabled"],
   ],
   [
     "a stream whose consumers cannot be told",
-    replica(
-      {},
-      { logins: [{ login: "", streams: [{ ...stream("S", "a/b"), fault: "timeout" }] }] },
-    ),
+    replica({}, [{ login: "", streams: [{ ...stream("S", "a/b"), fault: "timeout" }] }]),
     [
       "ok NATS: ",
       "ok JetStream: ns/pod: it has 1 of",
@@ -72,7 +75,7 @@ it.each<[string, Replica, string[]]>([
 });
 
 it("finds a stream without its channel once, whoever tells of it", () => {
-  const page = { logins: [{ login: "", streams: [stream("S", "a/here"), stream("T", "a/gone")] }] };
+  const page = [{ login: "", streams: [stream("S", "a/here"), stream("T", "a/gone")] }];
   const lines = leftBehindLines([replica({}, page), replica({}, page)], new Set(["a/here"]));
   expect(lines.map(({ message }) => message)).toEqual([
     "T is of channel a/gone, which is not there; it keeps 3 events (2.0 KiB)",
