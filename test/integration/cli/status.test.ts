@@ -161,14 +161,13 @@ it("still shows the channels when NATS is away, and that nobody can count", asyn
   const { out, err, exitCode } = await eventually(
     async () => {
       const result = await status();
-      return result.err !== "" && result;
+      // A request under way when the server went fails in words of its own.
+      return result.err.includes("there is no connection to NATS") && result;
     },
     { within: 20_000, what: "the loss to be told" },
   );
-  expect(err).toMatch(/cannot ask JetStream: there is no connection to NATS/);
-  expect(out).toMatch(
-    /orders +\S+ +KN_DEFAULT__ORDERS +- +- +2\/2|orders .*KN_DEFAULT__ORDERS +- +-/,
-  );
+  expect(err).toMatch(/^jetstream-channel: http:\S+ cannot ask JetStream: there is no connection/);
+  expect(out).toMatch(/ orders .* KN_DEFAULT__ORDERS +- +- +/);
   expect(exitCode).toBe(0);
   await dataPlane.nats.start();
 });
