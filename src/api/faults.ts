@@ -13,7 +13,6 @@ export class InvalidConfigError extends Error {
   constructor(what: string, faults: readonly Fault[]) {
     const lines = faults.map(({ path, reason }) => `\n  ${path || "(file)"}: ${reason}`);
     super(`${what} is not valid:${lines.join("")}`);
-    this.name = "InvalidConfigError";
     this.faults = faults;
   }
 }
