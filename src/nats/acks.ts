@@ -7,9 +7,11 @@
  *
  * Everything of one turn of the event loop is written together, and a confirmation costs a slot and
  * no promise, so that confirmed acks are as cheap as unconfirmed ones. What a lost connection left
- * unconfirmed is sent again on the next one; the server takes an ack by its old reply subject even
- * after a redelivery (ADR-15 of NATS; seen running).
+ * unconfirmed is sent again on the next one, and what nobody listens for (a consumer whose leader is
+ * away) until somebody does; the server takes an ack by its old reply subject even after a redelivery
+ * (ADR-15 of NATS; seen running).
  */
+import type { Msg } from "@nats-io/transport-node";
 import type { Connection } from "./connection.ts";
 import { NANOS_PER_MS } from "./jetstream.ts";
 import { ReplySlots } from "./reply-slots.ts";
@@ -30,6 +32,7 @@ const NAK = encoder.encode("-NAK");
 const NAKS_EVERY_MS = 100;
 const RESEND_AFTER_MS = 2_000;
 const MAX_UNCONFIRMED = 65_536;
+const NO_RESPONDERS = 503;
 
 /** Sends settlements; see the head of this file. `subject` is a delivered message's reply subject. */
 export class Acks {
@@ -46,7 +49,7 @@ export class Acks {
     this.#slots = new ReplySlots({
       connection,
       capacity: MAX_UNCONFIRMED,
-      onReply: (settlement) => this.#confirmed(settlement),
+      onReply: (settlement, reply) => this.#answered(settlement, reply),
     });
     connection.listen({
       connected: () => this.#slots.visit((settlement) => this.#send(settlement)),
@@ -142,6 +145,12 @@ export class Acks {
       if (slot === undefined) nc.publish(subject, payload);
       else if (slot >= 0) nc.publish(subject, payload, { reply: this.#slots.replySubject(slot) });
     }
+  }
+
+  #answered(settlement: Settlement, reply: Msg): void {
+    // The server speaks for a consumer that nobody serves now: the next sweep sends it again.
+    if (reply.headers?.code === NO_RESPONDERS) settlement.resendAt = 0;
+    else this.#confirmed(settlement);
   }
 
   #confirmed(settlement: Settlement): void {

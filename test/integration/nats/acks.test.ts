@@ -90,6 +90,29 @@ it("gives up for good with the reason in the server's advisory", async () => {
   expect(advisories).toEqual(["status 400"]);
 });
 
+it("is sent again while nobody serves the consumer, and is confirmed by whoever does then", async () => {
+  const orphaned = new Acks(connection);
+  try {
+    const subject = `$JS.ACK.${stream}.AWAY.1.1.1.1.0`;
+    orphaned.ack(subject, 20_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    // The server has said that nobody listens before it answers this.
+    await connection.current?.flush();
+    expect(orphaned.unconfirmed).toBe(1);
+    const taken: string[] = [];
+    nc.subscribe(subject, {
+      callback: (_error, message) => {
+        taken.push(message.string());
+        message.respond();
+      },
+    });
+    await eventually(() => orphaned.unconfirmed === 0, seconds(20, "the confirmation"));
+    expect(taken).toEqual(["+ACK"]);
+  } finally {
+    orphaned.close();
+  }
+});
+
 it.each([
   { delayMs: 0, atLeastMs: 0 },
   { delayMs: 30, atLeastMs: 29 },
