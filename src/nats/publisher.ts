@@ -50,13 +50,19 @@ interface Pending extends Publish {
   deadlineAt: number;
   /** When it is sent again unless an answer comes; Infinity while there is no connection. */
   resendAt: number;
+  /** How long an answer to the next copy is waited for. */
+  waitMs: number;
   /** What the server said last, if it could not decide. */
   obstacle: string | undefined;
 }
 
 const SWEEP_MS = 100;
-/** An answer that takes longer was lost with a leader; a disk that slow gets a second copy to drop. */
-const RESEND_AFTER_MS = 3_000;
+/**
+ * An answer that takes longer was lost with a leader; a disk that slow gets a second copy to drop. Further
+ * copies are waited for longer, up to the longest.
+ */
+const RESEND_AFTER_MS = 1_000;
+const LONGEST_RESEND_MS = 3_000;
 const RETRY_AFTER_MS = 150;
 
 /** Publishes with acknowledgement; see the head of this file. */
@@ -104,6 +110,7 @@ export class Publisher {
       slot: -1,
       deadlineAt: performance.now() + this.#timeoutMs,
       resendAt: Infinity,
+      waitMs: RESEND_AFTER_MS,
       obstacle: undefined,
     };
     const slot = this.#isEnded ? undefined : this.#slots.take(pending);
@@ -132,7 +139,7 @@ export class Publisher {
   #flush(all: Pending[]): void {
     const nc = this.#connection.current;
     if (nc === undefined || nc.isClosed()) return;
-    const resendAt = performance.now() + RESEND_AFTER_MS;
+    const now = performance.now();
     for (const pending of all) {
       // Answered or given up since it was queued; its slot may be another's.
       if (pending.slot === -1) continue;
@@ -141,7 +148,8 @@ export class Publisher {
         this.#settle(pending, { outcome: "too-large", reason });
         continue;
       }
-      pending.resendAt = resendAt;
+      pending.resendAt = now + pending.waitMs;
+      pending.waitMs = Math.min(LONGEST_RESEND_MS, pending.waitMs * 2);
       nc.publish(pending.subject, pending.data, {
         reply: this.#slots.replySubject(pending.slot),
         // The client calls nothing of its headers but encode().

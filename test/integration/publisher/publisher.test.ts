@@ -108,6 +108,27 @@ describe("a published event", () => {
     });
   });
 
+  it("whose answer does not come is sent again after a second, and then after two", async () => {
+    const copiesAt: number[] = [];
+    const slow = nc.subscribe("silent", {
+      callback: (_error, message) => {
+        copiesAt.push(performance.now());
+        if (copiesAt.length === 3) message.respond(JSON.stringify({ stream: "SILENT", seq: 1 }));
+      },
+    });
+    await nc.flush();
+    await withPublisher({}, async ({ publish }) => {
+      const result = await publish({ stream: "SILENT", id: "a" });
+      expect(result).toMatchObject({ outcome: "stored" });
+    });
+    slow.unsubscribe();
+    const gaps = copiesAt.slice(1).map((at, index) => at - (copiesAt[index] ?? 0));
+    expect(gaps).toHaveLength(2);
+    expect(gaps[0]).toBeGreaterThan(900);
+    expect(gaps[0]).toBeLessThan(2_900);
+    expect(gaps[1]).toBeGreaterThan(1_900);
+  });
+
   it("that nobody takes is sent again until the stream is there", async () => {
     await withPublisher({}, async ({ publish, unavailable }) => {
       const result = publish({ stream: "LATER", id: "a" });
