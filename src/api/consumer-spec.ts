@@ -120,7 +120,9 @@ export const ConsumerConfigTemplate = withRule(
     fetchBatchSize: z.int32().min(1).optional().describe("Most events that are asked for at once."),
     fetchMaxWait: goDuration()
       .optional()
-      .describe("How long one such request stays open: a Go duration."),
+      .describe(
+        "How long one such request stays open while nothing comes: a Go duration. One that follows events: 2s at most.",
+      ),
     consumerType: wordOf(CONSUMER_TYPE)
       .optional()
       .describe("Pull or Push. Delivery is by pull either way, which does all that push does."),

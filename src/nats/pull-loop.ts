@@ -57,6 +57,12 @@ export interface PullLoopOptions {
 }
 
 const WATCHDOG_MS = 1_000;
+/**
+ * The times of a pull after one that brought something or ended early. Around a change of leaders one can
+ * arrive where nobody serves it any more, or yet, and nobody says so: where events flow that is noticed
+ * within two seconds. The server beats only while it has nothing to send.
+ */
+const BUSY = { expiresMs: 2_000, heartbeatMs: 400 };
 const MIN_BACKOFF_MS = 20;
 const MAX_BACKOFF_MS = 2_000;
 /** A leader that steps down is followed at once; the election after one that died takes up to ten seconds. */
@@ -83,6 +89,7 @@ export class PullLoop {
   #pulls = 0;
   #running = false;
   #wakeQueued = false;
+  #isBusy = false;
   #backoffMs = 0;
   #backoff: NodeJS.Timeout | undefined;
   #unansweredAt = -Infinity;
@@ -170,8 +177,9 @@ export class PullLoop {
     const nc = this.#options.connection.current;
     if (!this.#running || this.#open !== undefined || this.#backoff !== undefined) return;
     if (nc === undefined || nc.isClosed() || this.#subscription === undefined) return;
-    const size = this.#options.room();
-    if (size === undefined) return;
+    const room = this.#options.room();
+    if (room === undefined) return;
+    const size = this.#isBusy ? { ...room, ...shorter(room, BUSY) } : room;
     const now = performance.now();
     this.#pulls += 1;
     this.#open = { id: this.#pulls, size, received: 0, heardAt: now };
@@ -245,6 +253,7 @@ export class PullLoop {
     if (this.#open === undefined) return;
     const { received } = this.#open;
     this.#open = undefined;
+    this.#isBusy = received > 0;
     this.#options.onEnd(end, received);
     this.wake();
   }
@@ -258,16 +267,29 @@ export class PullLoop {
       this.wake();
     }, waitMs);
     this.#end("broken");
+    this.#isBusy = true;
   }
 
-  /** Gives up a pull that has been silent for more than two heartbeats. */
+  /** Gives up a pull that has been silent for more than two heartbeats, and some of the time of another. */
   #watch(): void {
     if (this.#open === undefined) return;
     const now = performance.now();
     const silentMs = now - this.#open.heardAt;
-    if (silentMs < 2 * this.#open.size.heartbeatMs + WATCHDOG_MS) return;
+    const { heartbeatMs } = this.#open.size;
+    if (silentMs < 2 * heartbeatMs + Math.min(WATCHDOG_MS, heartbeatMs)) return;
     if (this.#denied === undefined)
       this.#options.log.warn({ silentMs: Math.round(silentMs) }, "pull went silent, pulling again");
     this.#end("broken");
+    this.#isBusy = true;
   }
+}
+
+function shorter(
+  one: Pick<PullSize, "expiresMs" | "heartbeatMs">,
+  other: Pick<PullSize, "expiresMs" | "heartbeatMs">,
+): Pick<PullSize, "expiresMs" | "heartbeatMs"> {
+  return {
+    expiresMs: Math.min(one.expiresMs, other.expiresMs),
+    heartbeatMs: Math.min(one.heartbeatMs, other.heartbeatMs),
+  };
 }

@@ -134,6 +134,23 @@ it("says that the consumer is gone when it is deleted under an open pull", async
   await eventually(() => seen.messages.length === 1, seconds(10, "delivery goes on"));
 });
 
+it("makes a pull again within seconds that nobody serves and nobody denies, where messages flow", async () => {
+  // Stands in for a leader that is about to go: it serves the first pull and forgets the second one.
+  const pulledAt: number[] = [];
+  await jsm.consumers.delete(stream, "C");
+  const leader = nc.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${stream}.C`, {
+    callback: (_error, pull) => {
+      pulledAt.push(performance.now());
+      if (pulledAt.length === 1) nc.publish(pull.reply ?? "", "x", { reply: "settle" });
+    },
+  });
+  await nc.flush();
+  startLoop(() => ({ ...MINUTE, batch: 1, heartbeatMs: 5_000 }));
+  await eventually(() => pulledAt.length === 3, seconds(20, "the third pull"));
+  leader.unsubscribe();
+  expect((pulledAt[2] ?? 0) - (pulledAt[1] ?? 0)).toBeLessThan(5_000);
+});
+
 it("says that nobody answers its pulls, and goes on by itself when somebody does again", async () => {
   await jsm.consumers.delete(stream, "C");
   const seen = startLoop(() => MINUTE);
