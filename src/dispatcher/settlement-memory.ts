@@ -49,13 +49,17 @@ export class SettlementMemory {
     this.#settlements.remember({ streamSequence, consumerSequence, as, now: performance.now() });
   }
 
-  /** Tells how a message was settled before this delivery of it; undefined when it was not. */
-  async recall(position: DeliveryPosition): Promise<SettledAs | undefined> {
+  /**
+   * Tells how a message was settled before this delivery of it; undefined when it was not, "unknown" when
+   * the server cannot be asked whether that still counts.
+   */
+  async recall(position: DeliveryPosition): Promise<SettledAs | "unknown" | undefined> {
     const { streamSequence, consumerSequence } = position;
     const now = performance.now();
     const settledAs = this.#settlements.recall({ streamSequence, consumerSequence, now });
     if (settledAs === undefined) return undefined;
-    const life = await this.#currentLife();
+    const life = await this.#currentLife().catch(() => "unknown" as const);
+    if (life === "unknown") return life;
     return life !== undefined && this.#isLife(life) ? settledAs : undefined;
   }
 

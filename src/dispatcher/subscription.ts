@@ -25,6 +25,8 @@ import { WaitingRetries } from "./waiting-retries.ts";
 
 /** What a message that comes while nothing is delivered waits for its next try. */
 const PAUSED_DELAY_MS = 1_000;
+/** The server is away, and nobody is called again for what was settled before: see settlement-memory.ts. */
+const NOT_NOW: Verdict = { do: "nak", afterMs: PAUSED_DELAY_MS, because: "unfinished" };
 /** The longest delay that a timer takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -231,6 +233,7 @@ export class Subscription {
     try {
       if (position.count > 1) {
         const settledAs = await this.#memory.recall(position);
+        if (settledAs === "unknown") return this.#settle(held, NOT_NOW);
         if (settledAs !== undefined) return this.#settleAgain(held, settledAs);
       }
       const event = deliveredEvent(message, position, this.#settings.stream);

@@ -33,6 +33,14 @@ it.each([
   expect(await memoryIn({ life }).recall(delivery(5, 9))).toBeUndefined();
 });
 
+it("says so when nobody can be asked whether it still counts", async () => {
+  const memory = new SettlementMemory(30_000, () => Promise.reject(new Error("connection closed")));
+  memory.attach(LIFE);
+  memory.remember(delivery(5, 5), "ack");
+  expect(await memory.recall(delivery(5, 9))).toBe("unknown");
+  expect(await memory.recall(delivery(6, 9))).toBeUndefined();
+});
+
 it("forgets when it is attached to another life, and keeps when it is the same", async () => {
   const now = { life: LIFE as ConsumerLife };
   const memory = memoryIn(now);
