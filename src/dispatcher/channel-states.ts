@@ -65,16 +65,23 @@ export function notDeleted({ channel }: ServedChannel, why: string): ChannelStat
   );
 }
 
-/** Notes that somebody has deleted the stream that was there before, if there was one. */
+/** Notes that the stream that was there before, if there was one, is gone: deleted, or in memory that is lost. */
 export function noteStreamMadeAgain(
   before: StreamInfo | undefined,
   now: StreamInfo,
-  { note }: StreamContext,
+  { note, log }: StreamContext,
 ): void {
   if (before === undefined || before.created === now.created) return;
+  const { name, storage } = before.config;
+  const what =
+    storage === "memory"
+      ? `stream ${name} is gone with its server's memory, or somebody has deleted it`
+      : `somebody else has deleted stream ${name}`;
+  const sentence = `${what}, and what was stored in it is gone; it was made again`;
+  log.warn({ stream: name }, sentence);
   note({
     ...{ type: "Warning", reason: "StreamMadeAgain", action: "CreateStream" },
-    note: `somebody else has deleted stream ${before.config.name}, and what was stored in it is gone; it was made again`,
+    note: sentence,
   });
 }
 

@@ -82,18 +82,28 @@ export async function serveSubscriber(
   const { subscription } = known ?? start(subscriber, settings, on);
   const isOther = subscription.attach(state);
   if (known !== undefined && isOther && context.isLeader()) {
+    const note = `consumer ${consumer.info.name} of ${describe(subscriber)} was deleted, and was made again; events that were stored meanwhile may not reach the subscriber, or reach it again`;
+    deps.log.warn({ channel: channel.key, subscriber: uid }, note);
     deps.note(channel.key, {
       ...{ type: "Warning", reason: "ConsumerMadeAgain", action: "CreateConsumer" },
-      note: `consumer ${consumer.info.name} of ${describe(subscriber)} was deleted, and was made again; events that were stored meanwhile may not reach the subscriber, or reach it again`,
+      note,
     });
   }
-  const { attached, obstacle } = subscription;
-  const { unapplied, isRefused } = consumer;
+  const { attached } = subscription;
+  const obstacle = subscription.obstacle ?? pauseOf(consumer.info);
+  const { unapplied } = consumer;
+  const isRefused = consumer.isRefused || consumer.info.paused === true;
   const notes = unapplied.map(({ path, reason }) => `${path}: ${reason}`);
   const message = [...(obstacle === undefined ? [] : [obstacle]), ...notes].join("; ");
   const ready = attached && obstacle === undefined;
   const status = { name, observedGeneration, ready, ...(message === "" ? {} : { message }) };
   return { status, unapplied, isRefused };
+}
+
+/** Says that somebody has paused the consumer, which is theirs to end: it has an end of its own. */
+function pauseOf({ paused, name, config }: ConsumerInfo): string | undefined {
+  if (paused !== true) return undefined;
+  return `consumer ${name} is paused until ${config.pause_until}, and its events wait in the stream; "nats consumer resume" ends that`;
 }
 
 function describe({ uid, name }: SubscriberSettings): string {
