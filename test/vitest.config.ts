@@ -11,7 +11,11 @@ const fuzzed = (cases: number) => ({
   },
 });
 
-/** Take minutes, and are `npm run test:faults`. */
+/** Faults of the data plane: short in `npm test`, at length in `npm run test:faults`. */
+const scenarios = "integration/faults/**/*.test.ts";
+/** How long each of them goes on at length, in minutes. */
+const faultMinutes = Number(process.env.FAULTS_MINUTES ?? 30);
+/** Faults of the whole operator: take minutes, and are in `npm run test:faults` only. */
 const faults = [
   "e2e/faults/**/*.test.ts",
   "e2e/dispatcher/{api-server-away,frozen-leader,kills,many,rolling}.test.ts",
@@ -37,6 +41,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["integration/**/*.test.ts"],
+          provide: { faultMinutes: 0 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
@@ -60,13 +65,24 @@ export default defineConfig({
         extends: true,
         test: {
           name: "faults",
-          include: [...faults, ...fuzz],
-          provide: fuzzed(100_000),
+          include: [scenarios, ...fuzz],
+          provide: { faultMinutes, ...fuzzed(100_000) },
+          testTimeout: (faultMinutes + 10) * 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e-faults",
+          include: [...faults],
           globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
           testTimeout: 240_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -49,8 +49,8 @@ export interface DataPlane {
   write(channels: ChannelObject[]): Promise<void>;
   /** Ends the dispatcher with a signal and starts another one on the same files. */
   restartDispatcher(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts a further replica on the same files and nats-server; the test ends it. */
-  startReplica(): Promise<DispatcherProcess>;
+  /** Starts a further replica on the same files and nats-server, with these variables instead; the test ends it. */
+  startReplica(env?: Record<string, string>): Promise<DispatcherProcess>;
   stop(): Promise<void>;
 }
 
@@ -65,11 +65,11 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
   await writeChannels(channelsPath, options.channels);
   const nats = options.nats ?? (await startNatsServer());
   const urls = [...(options.urls ?? [nats.url])];
-  const start = () =>
+  const start = (env: Record<string, string> = {}) =>
     startDispatcher({
       channelsPath,
       natsUrl: urls.join(","),
-      env: { NATS_CONFIG_PATH: configPath, ...options.env },
+      env: { NATS_CONFIG_PATH: configPath, ...options.env, ...env },
       untilReady: options.untilReady ?? true,
     });
   const clear = async (): Promise<void> => {

@@ -9,6 +9,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 const NAMES = ["n1", "n2", "n3"] as const;
 const readyWithinMs = 60_000;
@@ -45,6 +46,10 @@ export interface NatsCluster {
   leaderOf(led: Led, not?: NodeName): Promise<NodeName>;
   /** Makes the leader step down, in favour of `to` if said, and waits for another one; gives its name. */
   stepDown(led: Led, to?: NodeName): Promise<NodeName>;
+  /** Takes a server away from the two others, in both directions; its clients stay. */
+  cutOff(name: NodeName): void;
+  /** Lets it come back. */
+  letBack(name: NodeName): void;
   /** Waits until every server is there and knows all that the others know. */
   whole(): Promise<void>;
   stop(): Promise<void>;
@@ -52,9 +57,12 @@ export interface NatsCluster {
 
 /** Starts a cluster and resolves when all of it is ready. */
 export async function startNatsCluster(): Promise<NatsCluster> {
-  const nodes = await startNodes();
+  const { nodes, lines } = await startNodes();
   const servers = Object.values(nodes);
-  const stopNodes = () => Promise.all(servers.map((node) => node.stop()));
+  const stopNodes = async () => {
+    await Promise.all(servers.map((node) => node.stop()));
+    await Promise.all(lines.map(({ proxy }) => proxy.close()));
+  };
   const urls = NAMES.map((name) => nodes[name].url);
   try {
     await whole(nodes);
@@ -65,7 +73,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
       // A server that stands still is left as quickly as one that is gone.
       pingInterval: 2_000,
     });
-    return natsCluster({ nodes, urls, nc, stopNodes });
+    return natsCluster({ nodes, lines, urls, nc, stopNodes });
   } catch (error) {
     await stopNodes();
     throw error;
@@ -74,15 +82,36 @@ export async function startNatsCluster(): Promise<NatsCluster> {
 
 type Nodes = Record<NodeName, NatsServer>;
 
-async function startNodes(): Promise<Nodes> {
+/** The line on which one server dials another one. */
+interface Line {
+  ends: readonly [from: NodeName, to: NodeName];
+  proxy: TcpProxy;
+}
+
+async function startNodes(): Promise<{ nodes: Nodes; lines: Line[] }> {
   const ports = new Set<number>();
   while (ports.size < NAMES.length) ports.add(await freePort());
-  const routes = [...ports].map((port) => `"nats-route://127.0.0.1:${port}"`).join(", ");
+  const portOf = Object.fromEntries(NAMES.map((name, index) => [name, [...ports][index]]));
+  const lines = await Promise.all(
+    NAMES.flatMap((from) => NAMES.filter((to) => to !== from).map((to) => [from, to] as const)).map(
+      async (ends) => ({ ends, proxy: await startTcpProxy(portOf[ends[1]] as number) }),
+    ),
+  );
+  // What the servers tell each other of their addresses leads nowhere: every route is one of these lines.
+  const nowhere = await freePort();
   const started = await Promise.allSettled(
-    [...ports].map((port, index) => {
-      const config = `server_name: ${NAMES[index]}
-server_tags: ["node:${NAMES[index]}"]
-cluster { name: test, listen: "127.0.0.1:${port}", routes: [${routes}] }`;
+    NAMES.map((name) => {
+      const routes = lines
+        .filter(({ ends }) => ends[0] === name)
+        .map(({ proxy }) => `"nats-route://127.0.0.1:${proxy.port}"`);
+      const config = `server_name: ${name}
+server_tags: ["node:${name}"]
+cluster {
+  name: test
+  listen: "127.0.0.1:${portOf[name]}"
+  advertise: "127.0.0.1:${nowhere}"
+  routes: [${routes.join(", ")}]
+}`;
       return startNatsServer({ config });
     }),
   );
@@ -90,19 +119,23 @@ cluster { name: test, listen: "127.0.0.1:${port}", routes: [${routes}] }`;
   const failed = started.find((one) => one.status === "rejected");
   if (failed !== undefined) {
     await Promise.all(nodes.map((node) => node.stop()));
+    await Promise.all(lines.map(({ proxy }) => proxy.close()));
     throw new Error("the nats-servers of a cluster did not all start", { cause: failed.reason });
   }
-  return Object.fromEntries(NAMES.map((name, index) => [name, nodes[index]])) as Nodes;
+  const named = Object.fromEntries(NAMES.map((name, index) => [name, nodes[index]])) as Nodes;
+  return { nodes: named, lines };
 }
 
 interface Parts {
   nodes: Nodes;
+  lines: Line[];
   urls: string[];
   nc: NatsConnection;
   stopNodes: () => Promise<unknown>;
 }
 
-function natsCluster({ nodes, urls, nc, stopNodes }: Parts): NatsCluster {
+function natsCluster({ nodes, lines, urls, nc, stopNodes }: Parts): NatsCluster {
+  const linesOf = (name: NodeName) => lines.filter(({ ends }) => ends.includes(name));
   const copiesOf = (led: Led) => readCopies(nc, led);
   const leaderOf = (led: Led, not?: NodeName) =>
     eventually(
@@ -124,6 +157,12 @@ function natsCluster({ nodes, urls, nc, stopNodes }: Parts): NatsCluster {
       const request = to === undefined ? {} : { placement: { preferred: to } };
       await ask(nc, apiFor(led, "LEADER.STEPDOWN"), request);
       return await leaderOf(led, leader);
+    },
+    cutOff(name) {
+      for (const { proxy } of linesOf(name)) proxy.refuse();
+    },
+    letBack(name) {
+      for (const { proxy } of linesOf(name)) proxy.pass();
     },
     whole: () => whole(nodes),
     async stop() {

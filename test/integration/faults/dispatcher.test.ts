@@ -2,11 +2,11 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type DataPlane, startDataPlane } from "../../support/data-plane.ts";
 import type { DispatcherProcess } from "../../support/dispatcher-process.ts";
+import "./length.ts";
 import { judge, STREAM, type Subscribers, startLoad, startSubscribers } from "./load.ts";
 
 /** The half of it is the longest that a dispatcher receives after SIGTERM. */
 const GRACE = { gracePeriod: "PT6S" };
-const KILLS = 3;
 let subscribers: Subscribers;
 let dataPlane: DataPlane;
 let replica: DispatcherProcess | undefined;
@@ -29,23 +29,6 @@ async function stored(): Promise<number> {
 }
 
 const nothingMissing = { missing: 0, unknown: 0 };
-
-it("kill -9 of the dispatcher under load, three times, loses no acknowledged event", async () => {
-  const { ledger } = subscribers;
-  const load = startLoad(ledger, () => [dataPlane.dispatcher.httpPort]);
-  for (let kill = 1; kill <= KILLS; kill++) {
-    await load.acknowledges(500);
-    await dataPlane.restartDispatcher("SIGKILL");
-  }
-  await load.acknowledges(300);
-  await load.finish();
-  const summary = await judge("kill -9 of the dispatcher", ledger, load);
-  expect(summary.receivers).toMatchObject({ steady: nothingMissing, moody: nothingMissing });
-  expect(summary.acknowledged).toBe(summary.sent);
-  expect(summary.sent).toBeGreaterThan(KILLS * 500);
-  // An event that was stored and not acknowledged was sent again under the same id.
-  expect(await stored()).toBe(summary.sent);
-});
 
 it("SIGTERM of a replica under load loses nothing and refuses nothing: its senders find the other", async () => {
   const { ledger } = subscribers;
