@@ -56,7 +56,7 @@ export async function kubeconfigAccess(
 }
 
 async function load(paths: readonly string[], context: string | undefined): Promise<KubeConfig> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
+  const { KubeConfig } = await clientNode();
   const configs = paths.map((path) => {
     const config = new KubeConfig();
     try {
@@ -78,6 +78,18 @@ async function load(paths: readonly string[], context: string | undefined): Prom
     first.setCurrentContext(context);
   }
   return first;
+}
+
+/** Loads client-node, which is an optional package. */
+async function clientNode(): Promise<typeof import("@kubernetes/client-node")> {
+  try {
+    return await import("@kubernetes/client-node");
+  } catch (cause) {
+    throw new Error(
+      "a kubeconfig is read with the package @kubernetes/client-node, which is not in the images: leave KUBECONFIG unset in a Pod, which has its service account",
+      { cause },
+    );
+  }
 }
 
 /** Has the field `tokenFile` of users count, which client-node knows only in a Pod. */

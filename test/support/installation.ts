@@ -18,6 +18,7 @@ export const SYSTEM_NAMESPACE = "knative-eventing";
 
 const program = (name: string) => ({
   entrypoint: [process.execPath, join(ROOT, `src/${name}/main.ts`)],
+  cmd: [],
 });
 
 /** Stand for the operator's images. */
