@@ -30,6 +30,8 @@ export interface RequestHead {
   /** The event's attributes as they came, without `ce-`, names in lower case. */
   names: string[];
   values: string[];
+  /** The event's type, once the event was checked. */
+  type: string;
   /** Lines of a message header for what Knative passes through. */
   passThrough: string;
   /** Knative's network probe (`K-Network-Probe: probe`) and the hash that it wants to see again. */
@@ -57,6 +59,7 @@ export function readHead(rawHeaders: readonly string[]): RequestHead {
     contentLength: undefined,
     names: [],
     values: [],
+    type: "",
     passThrough: "",
     networkProbe: false,
     networkProbeHash: undefined,
@@ -155,6 +158,7 @@ export function binaryEvent(head: RequestHead): Uint8Array {
     return index === -1 ? undefined : values[index];
   };
   checkRequiredHeaders(header);
+  head.type = header("type") ?? "";
   const { contentType } = head;
   if (contentType !== undefined && contentType !== "") {
     if (NOT_PRINTABLE.test(contentType)) {
@@ -178,6 +182,7 @@ export function structuredEvent(head: RequestHead, body: Uint8Array): Uint8Array
   if (NOT_PRINTABLE.test(contentType)) {
     throw new InvalidEventError("The Content-Type must be printable ASCII.");
   }
+  head.type = attribute("type") ?? "";
   return headerBlock(attribute, `content-type: ${contentType}\r\n${head.passThrough}`);
 }
 

@@ -21,6 +21,7 @@ import type { EventRecorder } from "../kube/event-recorder.ts";
 import type { Reflector } from "../kube/reflector.ts";
 import { type KubeObject, keyOf } from "../kube/resource.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { WorkQueueObserver } from "../runtime/work-queue-metrics.ts";
 import { concernsDispatcher, ownersOf } from "./concerned.ts";
 import { type DeadLetterSinks, deadLetterSinks } from "./dead-letter-sinks.ts";
 import type { DefaultsFile } from "./defaults-file.ts";
@@ -47,6 +48,7 @@ export interface ControllerDeps {
   /** Are the controller's own; they follow Knative's, also where another one leads. */
   settings: OwnSettings;
   onOutcome: (loop: "channel" | "dispatcher", outcome: Outcome, durationMs: number) => void;
+  observerOf?: (loop: "channel" | "dispatcher") => WorkQueueObserver;
   /** Are for tests, which have no minute to wait. */
   waits?: Record<"collectMs" | "betweenChecksMs" | "leaveBehindMs" | "silentMs", number>;
 }
@@ -161,8 +163,9 @@ export class Controller {
   }
 
   #loop(name: "channel" | "dispatcher", concurrency: number, reconcile: Reconcile): ControlLoop {
-    const { log, onOutcome } = this.#deps;
+    const { log, onOutcome, observerOf } = this.#deps;
     return controlLoop({
+      observer: observerOf?.(name),
       name,
       concurrency,
       reconcile,

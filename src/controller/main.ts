@@ -61,6 +61,7 @@ async function run(environment: Environment, log: Logger): Promise<void> {
       metrics.reconciles.inc({ loop, outcome });
       metrics.reconcileDuration.observe({ loop }, durationMs / 1_000);
     },
+    observerOf: metrics.workQueue,
   });
   await controller.follow();
   const elector = new LeaseElector({

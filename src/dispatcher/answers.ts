@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ReceiveOutcome } from "./routes.ts";
+import type { ReceiveOutcome } from "./receive-counters.ts";
 
 /** How long a sender should wait when nothing better is known, in seconds. */
 const RETRY_AFTER_SECONDS = "1";

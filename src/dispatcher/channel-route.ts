@@ -1,7 +1,8 @@
 import type { StreamInfo } from "../nats/jetstream.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { ChannelSource } from "./channel-source.ts";
-import { outcomeCounter, type Route, type Store } from "./routes.ts";
+import { receiveCounters } from "./receive-counters.ts";
+import type { Route, Store } from "./routes.ts";
 import type { ServedChannel } from "./served-channel.ts";
 
 interface RouteDeps {
@@ -26,7 +27,7 @@ export function routeFor(state: ServedChannel, info: StreamInfo, deps: RouteDeps
         : `The channel mirrors the stream ${mirrored} and takes no events of its own.`,
     isUndecided: () => deps.source.isUndecided(channel.key),
     policy: () => deps.source.closed(channel.key) ?? true,
-    count: outcomeCounter(deps.metrics, channel.key),
+    ...receiveCounters(deps.metrics, channel.key),
   };
 }
 

@@ -74,6 +74,8 @@ export interface DeliveryContext {
   isOutdated: () => boolean;
   /** Told of every request's end. */
   observe: (role: Role, outcome: Outcome, failure: DeliveryFailure | undefined) => void;
+  /** Told how long a subscriber took to answer; without a status when it did not. */
+  dispatched: (status: number | undefined, afterMs: number) => void;
 }
 
 /** What came of a request after all its re-attempts. */
@@ -190,7 +192,9 @@ async function sendTo(
   const { headers, body } = message;
   const request = { destination, headers, body, timeoutMs: to.timeoutMs, maxReplyBytes };
   for (let reattempt = 1; ; reattempt++) {
+    const sentAt = performance.now();
     const result = await context.send(request);
+    if (role === "subscriber") context.dispatched(result.status, performance.now() - sentAt);
     const outcome = outcomeFor(result.status);
     if (outcome === "success") {
       context.observe(role, outcome, undefined);

@@ -1,7 +1,9 @@
 import type { NatsClient } from "../nats/client.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { AccountUsage } from "./account-usage.ts";
+import { Backlog } from "./backlog.ts";
 import type { BodyRoom } from "./body.ts";
+import type { ChannelSource } from "./channel-source.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { NatsClients } from "./nats-clients.ts";
 import type { ServedChannel } from "./served-channel.ts";
@@ -16,11 +18,19 @@ export function observeDispatcher(deps: {
   room: BodyRoom;
   budget: MemoryBudget;
   served: ReadonlyMap<string, ServedChannel>;
+  source: Pick<ChannelSource, "isLeader">;
 }): () => Promise<{ contentType: string; body: string }> {
-  const { metrics, clients, room, budget, served } = deps;
+  const { metrics, clients, room, budget, served, source } = deps;
   const accounts = new AccountUsage(metrics);
+  const backlog = new Backlog(served);
   return async () => {
-    await accounts.observe(loginsOf(clients));
+    const logins = loginsOf(clients);
+    await Promise.all([
+      accounts.observe(logins),
+      backlog.ask(),
+      observeExpiries(metrics.credentialExpiry, logins),
+    ]);
+    metrics.leader.set(source.isLeader() ? 1 : 0);
     const inFlight = clients.all.map(({ publisher }) => publisher.inFlight);
     metrics.publishesInFlight.set(inFlight.reduce((sum, each) => sum + each, 0));
     metrics.receivingBytes.set(room.usedBytes);
@@ -31,12 +41,6 @@ export function observeDispatcher(deps: {
     const { registry } = metrics;
     return { contentType: registry.contentType, body: await registry.metrics() };
   };
-}
-
-/** Takes a removed channel's own series out of the metrics; its subscribers' go with them. */
-export async function removeChannelSeries({ received }: Metrics, channel: string): Promise<void> {
-  const { values } = await received.get();
-  for (const { labels } of values) if (labels.channel === channel) received.remove(labels);
 }
 
 /** The label of the dispatcher's own login; a channel's has a `/` in its name. */
@@ -59,9 +63,24 @@ function observeConnections(
   }
 }
 
+async function observeExpiries(
+  gauge: Metrics["credentialExpiry"],
+  logins: { name: string; client: NatsClient }[],
+): Promise<void> {
+  const read = logins.map(({ client }) => client.connection.expiries());
+  const all = await Promise.all(read);
+  gauge.reset();
+  for (const [index, { name: login }] of logins.entries()) {
+    for (const { kind, atMs } of all[index] ?? []) gauge.set({ login, kind }, atMs / 1_000);
+  }
+}
+
 function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, ServedChannel>): void {
-  const { inFlight, waiting, held, pending, channels } = metrics;
-  for (const gauge of [inFlight, waiting, held, pending, channels]) gauge.reset();
+  const { inFlight, waiting, held, pending, oldestUnacknowledged, channels } = metrics;
+  for (const gauge of [inFlight, waiting, held, pending, oldestUnacknowledged, channels]) {
+    gauge.reset();
+  }
+  const now = Date.now();
   let ready = 0;
   for (const [channel, state] of served) {
     if (state.status.ready) ready += 1;
@@ -72,6 +91,8 @@ function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, Served
       waiting.set(labels, snapshot.waiting);
       held.set(labels, snapshot.held ? 1 : 0);
       pending.set(labels, snapshot.pending);
+      const { oldestStoredAtMs = now } = subscription;
+      oldestUnacknowledged.set(labels, Math.max(0, now - oldestStoredAtMs) / 1_000);
     }
   }
   channels.set({ state: "ready" }, ready);

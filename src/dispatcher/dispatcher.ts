@@ -71,6 +71,7 @@ export async function startDispatcher(
   const queue = createWorkQueue({
     concurrency: RECONCILES_AT_ONCE,
     work: (key) => reconciler.reconcile(key),
+    observer: parts.metrics.workQueue("channel"),
   });
   let started = false;
   const { source, fault, stop } = await options.startSource(
@@ -218,7 +219,7 @@ async function startServers(
   });
   log.info({ port: events.port }, "http server listening");
   const { CLUSTER_DOMAIN: clusterDomain, CLUSTER_ID: clusterId } = environment;
-  const metrics = observeDispatcher({ ...parts, served });
+  const metrics = observeDispatcher({ ...parts, served, source });
   const { connection } = parts.clients.own;
   const admin = await startAdminServer({
     port: ADMIN_PORT,

@@ -67,6 +67,13 @@ export class InFlight {
     }
   }
 
+  /** Tells when the oldest was stored, in Unix milliseconds; Infinity when there is none. */
+  oldestStoredAtMs(): number {
+    let oldest = Infinity;
+    for (const { position } of this.#messages) oldest = Math.min(oldest, position.storedAtMs);
+    return oldest;
+  }
+
   /** Resolves when there is none. */
   async empty(): Promise<void> {
     if (this.#messages.length === 0) return;

@@ -20,7 +20,8 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { answer, answerOptions, answerProbe, isKubeletProbe, Refusal, refuse } from "./answers.ts";
 import { type BodyRoom, readBody } from "./body.ts";
-import { type Caller, type ReceiveOutcome, type Route, type Routes, targetOf } from "./routes.ts";
+import type { ReceiveOutcome } from "./receive-counters.ts";
+import { type Caller, type Route, type Routes, targetOf } from "./routes.ts";
 
 export interface ReceiverDeps {
   routes: Routes;
@@ -158,9 +159,11 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
   });
 }
 
-function answerResult(result: PublishResult, { response, route, fail }: Acceptance): void {
+function answerResult(result: PublishResult, acceptance: Acceptance): void {
+  const { response, route, fail } = acceptance;
   switch (result.outcome) {
     case "stored":
+      if (!result.duplicate) route.countType(acceptance.head.type);
       route.count(result.duplicate ? "duplicate" : "accepted");
       return answer(response, 202);
     case "too-large":

@@ -30,11 +30,11 @@ import {
   statusFor,
   statusWithout,
 } from "./channel-states.ts";
-import { removeChannelSeries } from "./dispatcher-metrics.ts";
 import { followStream } from "./follow.ts";
 import { knownConsumers } from "./known-consumers.ts";
 import { leaveStream, moveTo, releaseNext } from "./move-channel.ts";
 import type { NatsClients } from "./nats-clients.ts";
+import { removeChannelSeries } from "./receive-counters.ts";
 import { type Routes, unavailableRoute } from "./routes.ts";
 import { type SubscriberDeps, serveSubscriber } from "./serve-subscriber.ts";
 import type { ChannelStatus, ServedChannel } from "./served-channel.ts";
@@ -269,7 +269,7 @@ async function removeChannel(
   served.delete(channel.key);
   releaseNext(state, deps.clients);
   deps.clients.release(state.client);
-  await removeChannelSeries(deps.metrics, channel.key);
+  removeChannelSeries(deps.metrics, channel.key);
   deps.log.info({ channel: channel.key }, "channel is no longer served");
 }
 

@@ -1,6 +1,7 @@
 import { channelHostsFor, isChannelHost } from "../api/names.ts";
 import type { Publisher } from "../nats/publisher.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { type ReceiveOutcome, receiveCounters } from "./receive-counters.ts";
 
 /** Who sends, as far as the transport tells; what an EventPolicy decides on. */
 export interface Caller {
@@ -23,6 +24,8 @@ export interface Route {
   policy: (caller: Caller) => true | string;
   /** Counts requests by outcome. */
   count: (outcome: ReceiveOutcome) => void;
+  /** Counts events that were accepted by their type. */
+  countType: (type: string) => void;
 }
 
 /** Where a channel's events are stored. */
@@ -36,32 +39,6 @@ export interface Store {
   onUnavailable: () => void;
 }
 
-/** What a request to a channel came to, as the metric counts it. */
-export type ReceiveOutcome =
-  | "accepted"
-  | "duplicate"
-  | "invalid"
-  | "unsupported"
-  | "too_large"
-  | "read_only"
-  | "forbidden"
-  | "unavailable"
-  | "failed"
-  | "aborted";
-
-/** Makes a route's counting function: one counter per outcome, looked up once. */
-export function outcomeCounter(metrics: Metrics, channel: string): Route["count"] {
-  const counters = new Map<ReceiveOutcome, { inc(): void }>();
-  return (outcome) => {
-    let counter = counters.get(outcome);
-    if (counter === undefined) {
-      counter = metrics.received.labels({ channel, outcome });
-      counters.set(outcome, counter);
-    }
-    counter.inc();
-  };
-}
-
 /** Makes the route of a channel that is known and cannot take events yet, or not now. */
 export function unavailableRoute(key: string, reason: string, metrics: Metrics): Route {
   return {
@@ -70,7 +47,7 @@ export function unavailableRoute(key: string, reason: string, metrics: Metrics):
     readOnly: undefined,
     isUndecided: () => false,
     policy: () => true,
-    count: outcomeCounter(metrics, key),
+    ...receiveCounters(metrics, key),
   };
 }
 

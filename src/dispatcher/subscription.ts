@@ -64,11 +64,7 @@ export class Subscription {
     this.#room.rateLimitBps = settings.rateLimitBps;
     this.#retries = new WaitingRetries({
       log: deps.log,
-      fullness: async () => {
-        const state = await deps.consumerState();
-        this.#pending = state?.pending ?? this.#pending;
-        return state;
-      },
+      fullness: () => this.askPending(),
       lastFailure: () => deps.stats.lastFailure,
       onHeld: (isHeld) => deps.notes.held(isHeld),
     });
@@ -165,6 +161,24 @@ export class Subscription {
     };
   }
 
+  /** When the oldest message was stored that is here or was given back for later, in Unix milliseconds. */
+  get oldestStoredAtMs(): number | undefined {
+    const oldest = Math.min(this.#inFlight.oldestStoredAtMs(), this.#retries.oldestStoredAtMs());
+    return oldest === Infinity ? undefined : oldest;
+  }
+
+  /** Whether every slot is taken, so that nothing is pulled and nothing tells what there is. */
+  get isFull(): boolean {
+    return this.#state === "attached" && this.#slots.free <= 0;
+  }
+
+  /** Asks the server how many messages there are to deliver, and how full the consumer is. */
+  async askPending(): Promise<ConsumerState | undefined> {
+    const state = await this.#deps.consumerState();
+    this.#pending = state?.pending ?? this.#pending;
+    return state;
+  }
+
   /** Does what is due, a few times a second: tells the server what is still worked on. True while there is more. */
   tick(now: number): boolean {
     this.#inFlight.beatDue(now, this.#settings.ackWaitMs, ({ position }) =>
@@ -198,6 +212,7 @@ export class Subscription {
         this.#deps.stats.request(...request);
         this.#deps.notes.request(...request);
       },
+      dispatched: this.#deps.stats.dispatched,
     };
   }
 
@@ -211,6 +226,7 @@ export class Subscription {
     }
     this.#memory.delivered(position);
     if (position.count > 1) {
+      this.#deps.stats.redelivered();
       this.#retries.delete(position.streamSequence);
       const here = this.#inFlight.find(position.streamSequence);
       if (here !== undefined) {
@@ -250,7 +266,7 @@ export class Subscription {
     const { reply, streamSequence: sequence } = held.position;
     if (verdict.do === "nak") {
       this.#deps.acks.nak(reply, verdict.afterMs);
-      this.#retries.add(sequence, verdict.afterMs);
+      this.#retries.add(sequence, verdict.afterMs, held.position.storedAtMs);
       this.#done(held, SETTLED_BY_NAK[verdict.because]);
     } else if (verdict.do === "ack") {
       this.#settleForGood(held, "ack", "");

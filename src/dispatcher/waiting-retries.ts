@@ -21,8 +21,8 @@ export class WaitingRetries {
   readonly #fullness: () => Promise<Fullness | undefined>;
   readonly #lastFailure: () => LastFailure | undefined;
   readonly #onHeld: (isHeld: boolean) => void;
-  /** Stream sequence → when it is due. */
-  readonly #dueAt = new Map<number, number>();
+  /** By stream sequence: when it is due, and when it was stored. */
+  readonly #waiting = new Map<number, { dueAt: number; storedAtMs: number }>();
   #held = false;
   #isChecking = false;
   #checkAt = 0;
@@ -50,22 +50,30 @@ export class WaitingRetries {
   }
 
   /** Notes that a message was given back, to come again after a delay. */
-  add(streamSequence: number, afterMs: number): void {
-    if (afterMs > 0) this.#dueAt.set(streamSequence, performance.now() + afterMs);
+  add(streamSequence: number, afterMs: number, storedAtMs: number): void {
+    if (afterMs <= 0) return;
+    this.#waiting.set(streamSequence, { dueAt: performance.now() + afterMs, storedAtMs });
   }
 
   /** Notes that a message came again. */
   delete(streamSequence: number): void {
-    this.#dueAt.delete(streamSequence);
+    this.#waiting.delete(streamSequence);
   }
 
   /** Counts those that are not due yet. */
   count(): number {
     const now = performance.now();
-    for (const [sequence, dueAt] of this.#dueAt) {
-      if (dueAt < now) this.#dueAt.delete(sequence);
+    for (const [sequence, { dueAt }] of this.#waiting) {
+      if (dueAt < now) this.#waiting.delete(sequence);
     }
-    return this.#dueAt.size;
+    return this.#waiting.size;
+  }
+
+  /** Tells when the oldest of them was stored, in Unix milliseconds; Infinity when there is none. */
+  oldestStoredAtMs(): number {
+    let oldest = Infinity;
+    for (const { storedAtMs } of this.#waiting.values()) oldest = Math.min(oldest, storedAtMs);
+    return oldest;
   }
 
   /**
@@ -73,7 +81,7 @@ export class WaitingRetries {
    * under way. A consumer that runs is never asked.
    */
   tick(now: number, isQuiet: boolean): void {
-    if (now < this.#checkAt || (this.#dueAt.size === 0 && !this.#held)) return;
+    if (now < this.#checkAt || (this.#waiting.size === 0 && !this.#held)) return;
     this.#checkAt = now + CHECK_MS;
     // Counting also forgets those that came again to another replica.
     const isSuspect = this.count() > 0 && isQuiet;

@@ -16,6 +16,7 @@
  */
 import { errorMessage } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { WorkQueueObserver } from "../runtime/work-queue-metrics.ts";
 import { isConflict } from "./kube-error.ts";
 import { createWorkQueue, type WorkResult } from "./work-queue.ts";
 
@@ -45,8 +46,9 @@ export function controlLoop(deps: {
   log: Logger;
   /** Is told of every reconcile, for metrics. */
   onOutcome?: (outcome: Outcome, durationMs: number) => void;
+  observer?: WorkQueueObserver | undefined;
 }): ControlLoop {
-  const { name, concurrency, reconcile, log, onOutcome } = deps;
+  const { name, concurrency, reconcile, log, onOutcome, observer } = deps;
   const stopping = new AbortController();
 
   const work = async (key: string): Promise<WorkResult> => {
@@ -76,7 +78,7 @@ export function controlLoop(deps: {
     }
   };
 
-  const queue = createWorkQueue({ concurrency, work });
+  const queue = createWorkQueue({ concurrency, work, observer });
 
   return {
     add: (key, afterMs) => queue.add(key, afterMs),

@@ -1,3 +1,5 @@
+import type { WorkQueueObserver } from "../runtime/work-queue-metrics.ts";
+
 /**
  * A queue of keys with the promises of Kubernetes' client-go work queue: a key that is added while
  * it waits is worked on once, a key that is added while it is being worked on is worked on again
@@ -26,8 +28,11 @@ const MAX_BACKOFF_MS = 60_000;
 export function createWorkQueue(options: {
   concurrency: number;
   work: (key: string) => Promise<WorkResult>;
+  observer?: WorkQueueObserver | undefined;
 }): WorkQueue {
-  const ready = new Set<string>();
+  const { observer } = options;
+  /** Key → since when it waits. */
+  const ready = new Map<string, number>();
   const running = new Set<string>();
   const again = new Set<string>();
   const failures = new Map<string, number>();
@@ -48,20 +53,24 @@ export function createWorkQueue(options: {
     clearTimeout(waiting?.timer);
     timers.delete(key);
     if (running.has(key)) again.add(key);
-    else ready.add(key);
+    else if (!ready.has(key)) {
+      ready.set(key, performance.now());
+      observer?.added();
+    }
     pump();
   };
 
   const pump = (): void => {
-    for (const key of ready) {
+    for (const [key, since] of ready) {
       if (stopped || running.size >= options.concurrency) return;
       ready.delete(key);
       running.add(key);
-      void run(key);
+      void run(key, since);
     }
   };
 
-  const run = async (key: string): Promise<void> => {
+  const run = async (key: string, since: number): Promise<void> => {
+    const ended = observer?.started(performance.now() - since);
     let result: WorkResult = { outcome: "failed" };
     try {
       result = await options.work(key);
@@ -69,9 +78,11 @@ export function createWorkQueue(options: {
       // Whoever does the work knows what to log; here one key must not stop the others.
     }
     running.delete(key);
+    ended?.();
     if (result.outcome === "failed") {
       const failed = failures.get(key) ?? 0;
       failures.set(key, failed + 1);
+      observer?.retried();
       add(key, Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failed, 20)));
     } else {
       failures.delete(key);

@@ -18,6 +18,7 @@ import type { Logger } from "../runtime/logger.ts";
 import { BackOff } from "./back-off.ts";
 import { isRefusedLogin } from "./connect-failure.ts";
 import type { ConnectionListener, ConnectionState } from "./connection-listener.ts";
+import type { Expiry } from "./credentials.ts";
 import { Denials, deniedAction, isInboxDenial } from "./denials.ts";
 import { type Opened, openConnection, type Target } from "./open-connection.ts";
 import { serverOptionsFor } from "./servers.ts";
@@ -96,6 +97,11 @@ export class Connection {
 
   get state(): ConnectionState {
     return { ...this.#state, denied: this.#denials.list(performance.now()) };
+  }
+
+  /** Reads when what it logs in with expires. */
+  async expiries(): Promise<Expiry[]> {
+    return (await this.#target.login?.expiries()) ?? [];
   }
 
   /** The largest message the server takes, headers and data together, in bytes, as it said last; 1 MiB until known. */

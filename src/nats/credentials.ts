@@ -48,32 +48,46 @@ export async function loginOptions(
  * that a user JWT or a certificate has expired; where ours has, by our clock, that is added.
  */
 export async function explainFailure(error: unknown, parts: readonly LoginPart[]): Promise<string> {
-  for (const { login, secrets } of parts) {
+  for (const part of parts) {
     // A file that has gone meanwhile is what the next attempt will report.
-    const expired = await expiryOf(login, secrets).catch(() => undefined);
+    const expired = await expiryOf(part).catch(() => undefined);
     if (expired !== undefined) return expiredFailure(error, expired);
   }
   return connectFailure(error);
 }
 
-async function expiryOf(login: NatsLogin, secrets: SecretFolder): Promise<string | undefined> {
+/** When something that a login shows expires. */
+export interface Expiry {
+  kind: "user-jwt" | "certificate";
+  /** The Secret and the key, for people. */
+  place: string;
+  atMs: number;
+}
+
+/** Reads when the user JWT and the certificate of a login expire, as the files are now. */
+export async function expiriesOf({ login, secrets }: LoginPart): Promise<Expiry[]> {
   const { auth, tls } = login;
-  const now = Date.now();
+  const expiries: Expiry[] = [];
   if (auth !== undefined && "credentialFile" in auth) {
     const { secret } = auth.credentialFile;
-    const { expiresAtMs = Infinity } = await parsed(secret, secrets, parseUserCredentials);
-    if (expiresAtMs <= now) {
-      const place = secrets.describe(secret.secretName, secret.key);
-      return `the user JWT in ${place} expired at ${new Date(expiresAtMs).toISOString()}`;
-    }
+    const { expiresAtMs } = await parsed(secret, secrets, parseUserCredentials);
+    const place = secrets.describe(secret.secretName, secret.key);
+    if (expiresAtMs !== undefined) expiries.push({ kind: "user-jwt", place, atMs: expiresAtMs });
   }
-  if (tls?.secretName === undefined) return undefined;
+  if (tls?.secretName === undefined) return expiries;
   const { cert } = await readTls(tls, secrets);
-  if (cert === undefined) return undefined;
-  const expiresAt = new X509Certificate(cert).validToDate;
-  if (expiresAt.getTime() > now) return undefined;
+  if (cert === undefined) return expiries;
   const place = secrets.describe(tls.secretName, "tls.crt");
-  return `the certificate in ${place} expired at ${expiresAt.toISOString()}`;
+  const atMs = new X509Certificate(cert).validToDate.getTime();
+  return [...expiries, { kind: "certificate", place, atMs }];
+}
+
+async function expiryOf(part: LoginPart): Promise<string | undefined> {
+  const expired = (await expiriesOf(part)).find(({ atMs }) => atMs <= Date.now());
+  if (expired === undefined) return undefined;
+  const { kind, place, atMs } = expired;
+  const what = kind === "user-jwt" ? "user JWT" : "certificate";
+  return `the ${what} in ${place} expired at ${new Date(atMs).toISOString()}`;
 }
 
 async function authenticatorFor(auth: LoginAuth, secrets: SecretFolder) {

@@ -1,4 +1,11 @@
-import { explainFailure, type LoginOptions, type LoginPart, loginOptions } from "./credentials.ts";
+import {
+  type Expiry,
+  expiriesOf,
+  explainFailure,
+  type LoginOptions,
+  type LoginPart,
+  loginOptions,
+} from "./credentials.ts";
 import { watchLogin } from "./login-watch.ts";
 
 /** How a connection logs in. */
@@ -7,6 +14,8 @@ export interface Login {
   options(): Promise<LoginOptions>;
   /** Says why an attempt failed, an expired credential included. */
   explain(error: unknown): Promise<string>;
+  /** Reads when what it shows expires, as the files are now; empty where nothing does or can be read. */
+  expiries(): Promise<Expiry[]>;
   /** Calls `onChange` when the content of a file has changed; gives a function that ends it. */
   watch(onChange: () => void): () => void;
 }
@@ -25,6 +34,11 @@ export function loginFrom(...parts: LoginPart[]): Login {
       return options;
     },
     explain: (error) => explainFailure(error, parts),
+    async expiries() {
+      // What cannot be read is told by the attempt to log in with it.
+      const read = parts.map((part) => expiriesOf(part).catch(() => []));
+      return (await Promise.all(read)).flat();
+    },
     watch(onChange) {
       const ends = parts.map(({ login, secrets }) => watchLogin(login, secrets, onChange));
       return () => {

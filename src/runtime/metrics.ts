@@ -1,10 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { ownVersion } from "./build-info.ts";
+import { CounterSeries, Family, HistogramSeries } from "./series.ts";
+import { workQueueMetrics } from "./work-queue-metrics.ts";
 
 /** From a millisecond, which a sink beside us takes, to five minutes, the default timeout. */
 const DURATION_BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
+/** Knative's, so that its dashboards show ours as well. */
+const KNATIVE_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 const SUBSCRIBER = ["channel", "subscriber"] as const;
+type Subscriber = (typeof SUBSCRIBER)[number];
 const ACCOUNT = ["login", "tier"] as const;
 const STORAGE = [...ACCOUNT, "storage"] as const;
 
@@ -12,14 +18,13 @@ const STORAGE = [...ACCOUNT, "storage"] as const;
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
- * Makes the registry and the dispatcher's metrics, all in one table. Units are in the names, and no
- * label has a value that a sender chooses.
+ * Makes the registry and the dispatcher's metrics, all in one table. Units are in the names. The one
+ * label whose values senders choose, an event's type, is bounded by who counts it.
  */
 export function createMetrics() {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  const { registry, registers, workQueue } = commonMetrics();
   return {
+    workQueue,
     registry,
     ...receivingMetrics(registers),
     ...deliveryMetrics(registers),
@@ -28,20 +33,63 @@ export function createMetrics() {
   };
 }
 
+/** Makes what both programs have. */
+function commonMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: "jetstream_channel_build_info",
+    help: "1, with the version of the program.",
+    labelNames: ["version"],
+    registers,
+  }).set({ version: ownVersion() }, 1);
+  return { registry, registers, workQueue: workQueueMetrics(registers) };
+}
+
+function counters<L extends string>(registers: Registry[], name: string, help: string) {
+  const make = () => new CounterSeries();
+  return registered(registers, new Family<CounterSeries, L>({ name, help, type: "counter", make }));
+}
+
+function histograms<L extends string>(
+  registers: Registry[],
+  options: { name: string; help: string; buckets: readonly number[] },
+) {
+  const { name, help, buckets } = options;
+  const make = () => new HistogramSeries(buckets);
+  const family = new Family<HistogramSeries, L>({ name, help, type: "histogram", make });
+  return registered(registers, family);
+}
+
+function registered<F extends Family<CounterSeries | HistogramSeries, never>>(
+  registers: Registry[],
+  family: F,
+): F {
+  // A registry only asks a metric for its name and its values; its type wants one of its own classes.
+  for (const registry of registers) registry.registerMetric(family as unknown as Gauge);
+  return family;
+}
+
 function receivingMetrics(registers: Registry[]) {
   return {
-    received: new Counter({
-      name: "jetstream_channel_events_received_total",
-      help: "Requests to a channel's address by outcome; accepted and duplicate were answered 202.",
-      labelNames: ["channel", "outcome"] as const,
+    received: counters<"channel" | "outcome">(
       registers,
-    }),
-    publishDuration: new Histogram({
+      "jetstream_channel_events_received_total",
+      "Requests to a channel's address by outcome; accepted and duplicate were answered 202.",
+    ),
+    receivedByType: counters<"channel" | "cloudevents_type">(
+      registers,
+      "jetstream_channel_events_by_type_total",
+      "Events accepted, by their type: the first hundred types, and all others as one.",
+    ),
+    /** The types that are told apart. */
+    knownTypes: new Set<string>(),
+    publishDuration: histograms<never>(registers, {
       name: "jetstream_channel_publish_duration_seconds",
       help: "From a whole event received to JetStream's answer.",
       buckets: DURATION_BUCKETS,
-      registers,
-    }),
+    }).of({}),
     publishesInFlight: new Gauge({
       name: "jetstream_channel_publishes_in_flight",
       help: "Events that await JetStream's answer.",
@@ -57,24 +105,32 @@ function receivingMetrics(registers: Registry[]) {
 
 function deliveryMetrics(registers: Registry[]) {
   return {
-    requests: new Counter({
-      name: "jetstream_channel_requests_total",
-      help: "Requests sent for a subscriber, by role of the destination and outcome.",
-      labelNames: [...SUBSCRIBER, "role", "outcome"] as const,
+    requests: counters<Subscriber | "role" | "outcome">(
       registers,
-    }),
-    deliveries: new Counter({
-      name: "jetstream_channel_deliveries_total",
-      help: "Messages settled for a subscriber, by what became of them.",
-      labelNames: [...SUBSCRIBER, "outcome"] as const,
+      "jetstream_channel_requests_total",
+      "Requests sent for a subscriber, by role of the destination and outcome.",
+    ),
+    deliveries: counters<Subscriber | "outcome">(
       registers,
-    }),
-    deliveryDuration: new Histogram({
+      "jetstream_channel_deliveries_total",
+      "Messages settled for a subscriber, by what became of them.",
+    ),
+    redeliveries: counters<Subscriber>(
+      registers,
+      "jetstream_channel_redeliveries_total",
+      "Messages that JetStream delivered again for a subscriber.",
+    ),
+    deliveryDuration: histograms<Subscriber>(registers, {
       name: "jetstream_channel_delivery_duration_seconds",
       help: "From a message received from JetStream to its verdict.",
-      labelNames: SUBSCRIBER,
       buckets: DURATION_BUCKETS,
-      registers,
+    }),
+    dispatchDuration: histograms<
+      "kn_channel_namespace" | "kn_channel_name" | "subscriber" | "http_response_status_code"
+    >(registers, {
+      name: "kn_eventing_dispatch_duration_seconds",
+      help: "From a request sent to a subscriber to its answer; without one the status is empty.",
+      buckets: KNATIVE_BUCKETS,
     }),
     inFlight: new Gauge({
       name: "jetstream_channel_deliveries_in_flight",
@@ -97,6 +153,12 @@ function deliveryMetrics(registers: Registry[]) {
     pending: new Gauge({
       name: "jetstream_channel_pending_messages",
       help: "Messages that the subscriber has yet to get, as the newest delivery told.",
+      labelNames: SUBSCRIBER,
+      registers,
+    }),
+    oldestUnacknowledged: new Gauge({
+      name: "jetstream_channel_oldest_unacknowledged_seconds",
+      help: "Age of the oldest message that this replica has or gave back for later; 0 without one.",
       labelNames: SUBSCRIBER,
       registers,
     }),
@@ -133,6 +195,17 @@ function processMetrics(registers: Registry[]) {
       labelNames: ["login"] as const,
       registers,
     }),
+    credentialExpiry: new Gauge({
+      name: "jetstream_channel_credential_expiry_timestamp_seconds",
+      help: "When a login's user JWT or certificate expires, in Unix seconds; none where it never does.",
+      labelNames: ["login", "kind"] as const,
+      registers,
+    }),
+    leader: new Gauge({
+      name: "jetstream_channel_dispatcher_leader",
+      help: "1 while this replica keeps streams, consumers and status.",
+      registers,
+    }),
   };
 }
 
@@ -156,11 +229,10 @@ function accountMetrics(registers: Registry[]) {
 
 /** Makes the registry and the controller's metrics; `loop` is `channel` or `dispatcher`. */
 export function createControllerMetrics() {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  const { registry, registers, workQueue } = commonMetrics();
   return {
     registry,
+    workQueue,
     reconciles: new Counter({
       name: "jetstream_channel_controller_reconciles_total",
       help: "Reconciles by what came of them.",

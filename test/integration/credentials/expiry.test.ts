@@ -60,6 +60,10 @@ it("says that its login has expired under way, once, and goes on where it was wi
     what: "the login that expires",
   });
   expect(await client.sendBinary({ id: "before" })).toMatchObject({ status: 202 });
+  const metric = "jetstream_channel_credential_expiry_timestamp_seconds";
+  expect(await dispatcher.metrics()).toContain(
+    `${metric}{login="dispatcher",kind="user-jwt"} ${expiresAt.getTime() / 1_000}`,
+  );
 
   const reason = `the user JWT in key "nats.creds" of Secret "nats" expired at ${expiresAt.toISOString()}`;
   const shown = await eventually(

@@ -19,6 +19,7 @@ const login: Login = {
     const { user } = files;
     return { authenticator: () => ({ user, pass: "secret" }) };
   },
+  expiries: async () => [],
   explain: async (error) => String(error),
   watch(onChange) {
     changed = onChange;

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BodyRoom } from "../../../src/dispatcher/body.ts";
 import { type EventServer, startEventServer } from "../../../src/dispatcher/http-server.ts";
+import type { ReceiveOutcome } from "../../../src/dispatcher/receive-counters.ts";
 import { receiver } from "../../../src/dispatcher/receiver.ts";
-import { type ReceiveOutcome, Routes } from "../../../src/dispatcher/routes.ts";
+import { Routes } from "../../../src/dispatcher/routes.ts";
 import { Connection } from "../../../src/nats/connection.ts";
 import { Publisher } from "../../../src/nats/publisher.ts";
 import { createLogger, type Logger } from "../../../src/runtime/logger.ts";
@@ -58,6 +59,7 @@ beforeAll(async () => {
         isUndecided: () => false,
         policy,
         count: (outcome) => void counted.push(outcome),
+        countType: () => undefined,
       },
     );
   }

@@ -86,8 +86,11 @@ describe("/metrics", () => {
   it("has every metric of the table, with its help and type", async () => {
     const text = await dataPlane.dispatcher.metrics();
     const table = createMetrics().registry.getMetricsAsArray();
-    const names = table.map(({ name }) => name).filter((name) => name.startsWith("jetstream_"));
-    expect(names.length).toBeGreaterThan(15);
+    // Nothing expires here: credentials/expiry.test.ts has that one.
+    const names = table
+      .map(({ name }) => name)
+      .filter((name) => /^(jetstream|kn)_(?!.*expiry)/.test(name));
+    expect(names.length).toBeGreaterThan(35);
     for (const name of names) {
       expect(text).toMatch(new RegExp(`^# HELP ${name} \\S`, "m"));
       expect(text).toMatch(new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`, "m"));
@@ -117,6 +120,11 @@ describe("/metrics", () => {
     ["requests_total", ['subscriber="flaky"', 'outcome="success"'], EVENTS],
     ["requests_total", ['role="dead-letter"', 'outcome="success"'], EVENTS],
     ["delivery_duration_seconds_count", ['subscriber="flaky"'], 2 * EVENTS],
+    ["redeliveries_total", ['subscriber="flaky"'], EVENTS],
+    ["redeliveries_total", ['subscriber="takes"'], 0],
+    ["events_by_type_total", [counted, 'cloudevents_type="test.event"'], EVENTS],
+    ["oldest_unacknowledged_seconds", [counted], 0],
+    ["dispatcher_leader", [], 1],
     ["deliveries_in_flight", [counted], 0],
     ["retries_waiting", [counted], 0],
     ["subscriber_held", [counted], 0],
@@ -130,6 +138,30 @@ describe("/metrics", () => {
 
   it.each(rows)("counts %s %j as it was: %d", async (name, labels, value) => {
     expect(await one(`jetstream_channel_${name}`, ...labels)).toBe(value);
+  });
+
+  const dispatched: [labels: string[], value: number][] = [
+    [['subscriber="takes"', 'http_response_status_code="200"'], EVENTS],
+    [['subscriber="flaky"', 'http_response_status_code="503"'], EVENTS],
+    [['subscriber="flaky"', 'http_response_status_code="200"'], EVENTS],
+    [['kn_channel_namespace="default"', 'kn_channel_name="counted"'], 4 * EVENTS],
+  ];
+
+  it.each(dispatched)(
+    "tells under Knative's name how long requests %j took",
+    async (labels, value) => {
+      expect(await one("kn_eventing_dispatch_duration_seconds_count", ...labels)).toBe(value);
+    },
+  );
+
+  it("tells under Knative's names of the work queue of channels", async () => {
+    expect(await one("kn_workqueue_adds_total", 'name="channel"')).toBeGreaterThan(0);
+    expect(await one("kn_workqueue_depth", 'name="channel"')).toBe(0);
+  });
+
+  it("tells which version runs", async () => {
+    const { default: own } = await import("../../../package.json", { with: { type: "json" } });
+    expect(await one("jetstream_channel_build_info", `version="${own.version}"`)).toBe(1);
   });
 
   it("tells a gauge of each subscriber, and of nobody else", async () => {

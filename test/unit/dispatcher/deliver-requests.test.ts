@@ -90,7 +90,8 @@ describe("the requests", () => {
 
   it("are all reported, with what went wrong", async () => {
     const world: World = { subscriber: ["reply"], reply: [500, 400], deadLetter: [202] };
-    const { observed } = await deliveredIn({ ...world, delivery: { retry: 3 } });
+    const { observed, dispatched } = await deliveredIn({ ...world, delivery: { retry: 3 } });
+    expect(dispatched, "those to the subscriber alone are timed").toEqual([200]);
     expect(observed).toEqual([
       "subscriber: success",
       "reply: retriable: status 500",

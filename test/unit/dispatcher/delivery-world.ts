@@ -54,6 +54,8 @@ export interface Seen {
   keptBytes: number;
   sent: SendRequest[];
   observed: string[];
+  /** The statuses that the subscriber's requests were answered with. */
+  dispatched: (number | undefined)[];
 }
 
 /** Names the destinations. */
@@ -138,6 +140,7 @@ export async function deliveredIn(world: World): Promise<Seen> {
     keptBytes: 0,
     sent: [],
     observed: [],
+    dispatched: [],
   };
   const answers: Record<Role, Answer[]> = {
     subscriber: [...(world.subscriber ?? [])],
@@ -167,6 +170,7 @@ export async function deliveredIn(world: World): Promise<Seen> {
     maxReplyBytes: 1_000,
     observe: (role, outcome, failure) =>
       seen.observed.push([role, outcome, failure?.reason].filter(Boolean).join(": ")),
+    dispatched: (status) => void seen.dispatched.push(status),
   };
   const attempt = world.attempt ?? 1;
   const verdict = await deliver(EVENT, attempt, recipientIn(world), context);

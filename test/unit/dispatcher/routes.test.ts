@@ -1,16 +1,8 @@
-import { Registry } from "prom-client";
 import { afterAll, describe, expect, it } from "vitest";
-import {
-  outcomeCounter,
-  type ReceiveOutcome,
-  type Route,
-  Routes,
-  targetOf,
-} from "../../../src/dispatcher/routes.ts";
+import { type Route, Routes, targetOf } from "../../../src/dispatcher/routes.ts";
 import { Connection } from "../../../src/nats/connection.ts";
 import { Publisher } from "../../../src/nats/publisher.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
-import { createMetrics } from "../../../src/runtime/metrics.ts";
 
 const log = createLogger({ name: "test", level: "silent" });
 const publisher = new Publisher({
@@ -37,6 +29,7 @@ function route(key: string): Route {
     isUndecided: () => false,
     policy: () => true,
     count: () => undefined,
+    countType: () => undefined,
   };
 }
 
@@ -180,20 +173,5 @@ describe("a request's target", () => {
     [undefined, "h", { path: "/", host: "h" }],
   ])("is, for %s with the Host %s, %j", (url, host, target) => {
     expect(targetOf(url, host)).toEqual(target);
-  });
-});
-
-describe("a channel's count of requests", () => {
-  it("goes up by one per request, per outcome", async () => {
-    const metrics = createMetrics();
-    const count = outcomeCounter(metrics, "default/orders");
-    const outcomes: ReceiveOutcome[] = ["accepted", "accepted", "duplicate"];
-    for (const outcome of outcomes) count(outcome);
-    expect(metrics.registry).toBeInstanceOf(Registry);
-    const { values } = await metrics.received.get();
-    expect(values.map(({ labels, value }) => [labels, value])).toEqual([
-      [{ channel: "default/orders", outcome: "accepted" }, 2],
-      [{ channel: "default/orders", outcome: "duplicate" }, 1],
-    ]);
   });
 });

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { type Fullness, WaitingRetries } from "../../../src/dispatcher/waiting-retries.ts";
 import { createLogger } from "../../../src/runtime/logger.ts";
 
+const STORED_AT_MS = 1_700_000_000_000;
 const LATER_MS = 60_000;
 
 function retriesWith(fullness: () => Promise<Fullness | undefined>): WaitingRetries {
@@ -27,7 +28,7 @@ it.each([
   ["there is no limit", 5_000, -1, false],
 ])("holds or not: %s", async (_what, ackPending, maxAckPending, held) => {
   const retries = retriesWith(async () => ({ ackPending, maxAckPending, pending: 0 }));
-  retries.add(1, LATER_MS);
+  retries.add(1, LATER_MS, STORED_AT_MS);
   expect(await heldAfter(retries, 10_000)).toBe(held);
 });
 
@@ -38,7 +39,7 @@ it("does not ask the server while attempts run, or while nothing waits, and then
     return { ackPending: 1, maxAckPending: 1, pending: 0 };
   });
   await heldAfter(retries, 10_000);
-  retries.add(1, LATER_MS);
+  retries.add(1, LATER_MS, STORED_AT_MS);
   await heldAfter(retries, 20_000, false);
   expect(asked).toBe(0);
   await heldAfter(retries, 30_000);
@@ -53,7 +54,7 @@ it("is held until the server says that there is room again, and an outage change
     async () => ({ ackPending: 4, maxAckPending: 5, pending: 0 }),
   ];
   const retries = retriesWith(() => (answers.shift() as () => Promise<Fullness>)());
-  retries.add(1, LATER_MS);
+  retries.add(1, LATER_MS, STORED_AT_MS);
   const held: boolean[] = [];
   for (const now of [10_000, 20_000, 30_000]) held.push(await heldAfter(retries, now));
   expect(held).toEqual([true, true, false]);
@@ -61,9 +62,19 @@ it("is held until the server says that there is room again, and an outage change
 
 it("counts what waits, and neither what came again nor what is given back at once", () => {
   const retries = retriesWith(async () => undefined);
-  retries.add(1, LATER_MS);
-  retries.add(2, LATER_MS);
-  retries.add(3, 0);
+  retries.add(1, LATER_MS, STORED_AT_MS);
+  retries.add(2, LATER_MS, STORED_AT_MS);
+  retries.add(3, 0, STORED_AT_MS);
   retries.delete(2);
   expect(retries.count()).toBe(1);
+});
+
+it("knows since when the oldest is stored, until it comes again", () => {
+  const retries = retriesWith(async () => undefined);
+  expect(retries.oldestStoredAtMs()).toBe(Infinity);
+  retries.add(7, LATER_MS, STORED_AT_MS + 1);
+  retries.add(8, LATER_MS, STORED_AT_MS);
+  expect(retries.oldestStoredAtMs()).toBe(STORED_AT_MS);
+  retries.delete(8);
+  expect(retries.oldestStoredAtMs()).toBe(STORED_AT_MS + 1);
 });
