@@ -72,6 +72,8 @@ export class Controller {
   readonly #unreadable: Unreadable;
   /** What is known of dispatchers, by the key of their scope. */
   readonly #states = new Map<string, DispatcherState>();
+  /** Gives every channel as it was last seen. */
+  readonly channels = () => this.#world.channels.store.values();
   #deployment: KubeObject = {};
   #isSynced = false;
   #areSubscriptionsKnown = false;

@@ -16,6 +16,7 @@ import { errorMessage } from "../runtime/errors.ts";
 import { runUntilSignal } from "../runtime/lifecycle.ts";
 import { createLogger, exitWith, isLogLevel, type Logger } from "../runtime/logger.ts";
 import { createControllerMetrics } from "../runtime/metrics.ts";
+import { observeChannels } from "./channel-metrics.ts";
 import { type Environment, parseEnvironment } from "./configuration.ts";
 import { Controller } from "./controller.ts";
 import { DefaultsFile } from "./defaults-file.ts";

@@ -6,9 +6,9 @@ const ASK_AT_MOST = 20;
 const ANSWER_WITHIN_MS = 1_000;
 
 /**
- * Keeps the pending messages of subscribers fresh. Every delivery tells how many are left, and a subscriber
- * that waits with free slots has none; only where all slots are taken the server is asked, for twenty of
- * those in a quarter of a minute at the most, in turn. To be called for each scrape.
+ * Keeps fresh how many messages wait for subscribers. Every delivery tells it; the server is asked only where
+ * none can or did (`isPendingDoubtful`), for twenty of those in a quarter of a minute at the most, in turn. To
+ * be called for each scrape.
  */
 export class Backlog {
   readonly #served: ReadonlyMap<string, ServedChannel>;
@@ -23,12 +23,15 @@ export class Backlog {
     const now = performance.now();
     if (now - this.#askedAt < ASK_EVERY_MS) return;
     this.#askedAt = now;
-    const busy = [...this.#served.values()].flatMap(({ subscribers }) =>
-      [...subscribers.values()].filter(({ subscription }) => subscription.isFull),
+    const doubtful = [...this.#served.values()].flatMap(({ subscribers }) =>
+      [...subscribers.values()].filter(({ subscription }) => subscription.isPendingDoubtful()),
     );
-    if (busy.length === 0) return;
-    this.#turn %= busy.length;
-    const next = [...busy.slice(this.#turn), ...busy.slice(0, this.#turn)].slice(0, ASK_AT_MOST);
+    if (doubtful.length === 0) return;
+    this.#turn %= doubtful.length;
+    const next = [...doubtful.slice(this.#turn), ...doubtful.slice(0, this.#turn)].slice(
+      0,
+      ASK_AT_MOST,
+    );
     this.#turn += next.length;
     // What is not known anew stays as it was last heard.
     const asked = next.map(({ subscription }) => subscription.askPending().catch(() => undefined));

@@ -48,6 +48,13 @@ export class DeliveryStats {
     this.#labels = labels;
     this.#duration = metrics.deliveryDuration.of(labels);
     this.#redeliveries = metrics.redeliveries.of(labels);
+    // What alerts look at is there before it happens: Prometheus sees no increase in a series that is new.
+    this.#requests["dead-letter"].success = metrics.requests.of({
+      ...labels,
+      role: "dead-letter",
+      outcome: "success",
+    });
+    this.#deliveries.given_up = metrics.deliveries.of({ ...labels, outcome: "given_up" });
   }
 
   /** Counts a request's end. */

@@ -76,14 +76,15 @@ async function observeExpiries(
 }
 
 function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, ServedChannel>): void {
-  const { inFlight, waiting, held, pending, oldestUnacknowledged, channels } = metrics;
-  for (const gauge of [inFlight, waiting, held, pending, oldestUnacknowledged, channels]) {
-    gauge.reset();
-  }
+  const { inFlight, waiting, held, pending, oldestUnacknowledged, channels, channelReady } =
+    metrics;
+  const gauges = [inFlight, waiting, held, pending, oldestUnacknowledged, channels, channelReady];
+  for (const gauge of gauges) gauge.reset();
   const now = Date.now();
   let ready = 0;
   for (const [channel, state] of served) {
     if (state.status.ready) ready += 1;
+    channelReady.set({ channel }, state.status.ready ? 1 : 0);
     for (const [subscriber, { subscription }] of state.subscribers) {
       const labels = { channel, subscriber };
       const snapshot = subscription.snapshot();

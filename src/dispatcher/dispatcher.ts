@@ -18,6 +18,7 @@ import type { KnativeConfig } from "./knative-config.ts";
 import type { LiveConfiguration } from "./live-configuration.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { NatsClients, type NatsClientsOptions } from "./nats-clients.ts";
+import { NatsNotes } from "./nats-notes.ts";
 import { configurationNotes, readiness } from "./readiness.ts";
 import { receiver } from "./receiver.ts";
 import { type ChannelReconciler, channelReconciler } from "./reconcile-channel.ts";
@@ -110,6 +111,8 @@ export async function startDispatcher(
   for (const key of source.keys()) changed(key);
   connection.start();
   watch.start();
+  const notes = new NatsNotes({ served, source });
+  parts.ticker.add({ tick: (now) => notes.tick(now, parts.clients.all) });
   const { events, admin } = await startServers(options, parts, {
     source,
     reconciler,

@@ -51,6 +51,8 @@ export class Subscription {
   #context: DeliveryContext;
   #state: "attached" | "detached" | "stopped" = "detached";
   #pending = 0;
+  /** Whether a message told of `#pending` since somebody asked. */
+  #hasHeard = false;
   #stopped: Promise<void> | undefined;
 
   constructor(settings: SubscriptionSettings, deps: SubscriptionDeps) {
@@ -167,9 +169,14 @@ export class Subscription {
     return oldest === Infinity ? undefined : oldest;
   }
 
-  /** Whether every slot is taken, so that nothing is pulled and nothing tells what there is. */
-  get isFull(): boolean {
-    return this.#state === "attached" && this.#slots.free <= 0;
+  /**
+   * Tells whether how many messages wait has to be asked for: nothing is pulled as every slot is taken, or
+   * some waited and none came since the last call, since another replica may have got them.
+   */
+  isPendingDoubtful(): boolean {
+    const isSilent = !this.#hasHeard && this.#pending > 0;
+    this.#hasHeard = false;
+    return this.#state === "attached" && (this.#slots.free <= 0 || isSilent);
   }
 
   /** Asks the server how many messages there are to deliver, and how full the consumer is. */
@@ -219,6 +226,7 @@ export class Subscription {
   #received(message: Msg): void {
     const position = deliveryPosition(message.reply ?? "");
     this.#pending = position.pending;
+    this.#hasHeard = true;
     if (this.#state !== "attached") {
       this.#deps.acks.nak(position.reply, this.#state === "stopped" ? 0 : PAUSED_DELAY_MS);
       this.#deps.stats.settled("given_back", 0);

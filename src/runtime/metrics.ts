@@ -183,6 +183,12 @@ function processMetrics(registers: Registry[]) {
       labelNames: ["state"] as const,
       registers,
     }),
+    channelReady: new Gauge({
+      name: "jetstream_channel_ready",
+      help: "1 while a channel is served, 0 while it is not.",
+      labelNames: ["channel"] as const,
+      registers,
+    }),
     natsConnected: new Gauge({
       name: "jetstream_channel_nats_connected",
       help: "1 while there is a connection to NATS with a login: the dispatcher's, or one that channels bring.",
@@ -244,6 +250,12 @@ export function createControllerMetrics() {
       help: "From the beginning of a reconcile to its outcome.",
       labelNames: ["loop"] as const,
       buckets: DURATION_BUCKETS,
+      registers,
+    }),
+    channelReady: new Gauge({
+      name: "jetstream_channel_controller_channel_ready",
+      help: "1 while a channel is Ready, 0 while it is not, as its status says.",
+      labelNames: ["channel"] as const,
       registers,
     }),
     leader: new Gauge({

@@ -108,6 +108,10 @@ it("works as its service account, is observable, and gives its Lease back at the
   expect((await program.ask("/healthz")).status).toBe(200);
   const { text } = await program.ask("/metrics");
   expect(text).toMatch(/^jetstream_channel_controller_leader 1$/m);
+  expect(text).toContain(
+    `jetstream_channel_controller_channel_ready{channel="${namespace}/orders"} 1\n`,
+  );
+  expect(text).toMatch(/^kn_workqueue_adds_total\{name="channel"\} [1-9]/m);
   expect(text).toMatch(/reconciles_total\{loop="channel",outcome="done"\} [1-9]/);
   const { spec } = await world.client.get<Lease>(LEASE);
   expect(spec?.holderIdentity).toMatch(/^only_/);

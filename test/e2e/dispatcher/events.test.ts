@@ -96,12 +96,13 @@ describe("an Event on the channel tells", () => {
     await untilEvent("dead", /^Warning DeadLetterSinkFailing: .*\/dead-sink: status 503$/);
   });
 
-  it("that its stream cannot be deleted, and how to let it go", async () => {
+  it("that NATS is lost and back, and of a stream that cannot be deleted how to let it go", async () => {
     await world.create("stuck");
     await world.untilReady("stuck");
     await world.nats.kill("SIGKILL");
     await world.api.client.delete(world.api.ref("stuck"));
     await untilEvent("stuck", /^Warning StreamNotDeleted: .*remove the finalizer/);
+    await untilEvent("made", /^Warning NatsLost: .*no connection to NATS: .+; until it is back/);
     const metadata = { finalizers: null };
     await world.api.client.patch(world.api.ref("stuck"), { metadata });
     await eventually(async () => (await world.read("stuck")) === undefined, {
@@ -109,6 +110,7 @@ describe("an Event on the channel tells", () => {
       what: "the object to go",
     });
     await world.nats.start();
+    await untilEvent("made", /^Normal NatsBack: /);
     await world.create("afterwards");
     await world.untilReady("afterwards");
     await dispatcher.waitForLog(
