@@ -6,6 +6,7 @@ import { type RunningChild, startChild } from "../../support/child-process.ts";
 import { kubeconfigFor } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import { manifests } from "../../support/manifests.ts";
+import { notThere } from "../../support/observability-files.ts";
 import {
   type ControlWorld,
   DISPATCHER_IMAGE,
@@ -111,6 +112,8 @@ it("works as its service account, is observable, and gives its Lease back at the
   expect(text).toContain(
     `jetstream_channel_controller_channel_ready{channel="${namespace}/orders"} 1\n`,
   );
+  const isOfController = /^jetstream_channel_controller_|^kn_workqueue_|_build_info$/;
+  expect(notThere(text, (metric) => isOfController.test(metric))).toEqual([]);
   expect(text).toMatch(/^kn_workqueue_adds_total\{name="channel"\} [1-9]/m);
   expect(text).toMatch(/reconciles_total\{loop="channel",outcome="done"\} [1-9]/);
   const { spec } = await world.client.get<Lease>(LEASE);

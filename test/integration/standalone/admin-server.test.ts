@@ -6,6 +6,7 @@ import { type DataPlane, startDataPlane } from "../../support/data-plane.ts";
 import { type EventSink, startEventSink } from "../../support/event-sink.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { notThere } from "../../support/observability-files.ts";
 import { channelFor, shownChannel } from "./standalone-world.ts";
 
 const EVENTS = 5;
@@ -96,6 +97,12 @@ describe("/metrics", () => {
       expect(text).toMatch(new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`, "m"));
       expect(text).toMatch(new RegExp(`^${name}(_count)?(\\{.*\\})? (\\d|\\+Inf)`, "m"));
     }
+  });
+
+  it("has every metric and label that a rule or a dashboard of the chart asks a dispatcher for", async () => {
+    const text = await dataPlane.dispatcher.metrics();
+    const isOfController = /^jetstream_channel_controller_/;
+    expect(notThere(text, (metric) => !isOfController.test(metric))).toEqual([]);
   });
 
   it("is in Prometheus' text format", async () => {
