@@ -18,10 +18,10 @@ const NAME = ["name"] as const;
  * gives a function that makes the observer of a queue by its name.
  */
 export function workQueueMetrics(registers: Registry[]): (name: string) => WorkQueueObserver {
-  const running = new Map<string, Set<number>>();
-  const secondsOf = (starts: ReadonlySet<number>): number[] => {
+  const running = new Map<string, Set<{ startedAt: number }>>();
+  const secondsOf = (runs: ReadonlySet<{ startedAt: number }>): number[] => {
     const now = performance.now();
-    return [...starts].map((start) => (now - start) / 1_000);
+    return [...runs].map(({ startedAt }) => (now - startedAt) / 1_000);
   };
   const depth = gauge("depth", "Keys that wait in a work queue.", { registers });
   const adds = counter("adds_total", "Keys added to a work queue.", registers);
@@ -31,23 +31,21 @@ export function workQueueMetrics(registers: Registry[]): (name: string) => WorkQ
   gauge("unfinished_work_seconds", "How long what is being worked on takes so far, in all.", {
     registers,
     collect(to) {
-      for (const [name, starts] of running) {
-        to.set(
-          { name },
-          secondsOf(starts).reduce((sum, each) => sum + each, 0),
-        );
+      for (const [name, runs] of running) {
+        const seconds = secondsOf(runs).reduce((sum, each) => sum + each, 0);
+        to.set({ name }, seconds);
       }
     },
   });
   gauge("longest_running_processor_seconds", "How long the longest of that takes so far.", {
     registers,
     collect(to) {
-      for (const [name, starts] of running) to.set({ name }, Math.max(0, ...secondsOf(starts)));
+      for (const [name, runs] of running) to.set({ name }, Math.max(0, ...secondsOf(runs)));
     },
   });
   return (name) => {
-    const starts = new Set<number>();
-    running.set(name, starts);
+    const runs = new Set<{ startedAt: number }>();
+    running.set(name, runs);
     depth.set({ name }, 0);
     adds.inc({ name }, 0);
     retries.inc({ name }, 0);
@@ -60,11 +58,11 @@ export function workQueueMetrics(registers: Registry[]): (name: string) => WorkQ
       started(waitedMs) {
         depth.dec({ name });
         waited.observe({ name }, waitedMs / 1_000);
-        const start = performance.now();
-        starts.add(start);
+        const run = { startedAt: performance.now() };
+        runs.add(run);
         return () => {
-          starts.delete(start);
-          worked.observe({ name }, (performance.now() - start) / 1_000);
+          runs.delete(run);
+          worked.observe({ name }, (performance.now() - run.startedAt) / 1_000);
         };
       },
     };

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
@@ -31,14 +31,6 @@ describe("the alert", () => {
         .toSorted(),
     );
   });
-});
-
-it("links in pages lead somewhere", () => {
-  const folder = join(ROOT, "docs/runbooks");
-  for (const file of readdirSync(folder)) {
-    const links = readFileSync(join(folder, file), "utf8").matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g);
-    for (const [, path = ""] of links) expect(existsSync(join(folder, path)), path).toBe(true);
-  }
 });
 
 describe.each(readDashboards())("the dashboard %s", (_file, { panels, uid, title }) => {

@@ -24,10 +24,16 @@ const PROGRAMS = [
   "cp",
   "mkdir",
   "chmod",
+  "grep",
+  "base64",
+  "openssl",
+  "cosign",
 ];
 
 /** What the pages use of NATS' own tools, which are not run here. */
 const NATS_COMMANDS = [
+  "account info",
+  "stream report",
   "stream backup",
   "stream restore",
   "stream info",
