@@ -25,6 +25,7 @@ function routeOf(key: string): Route {
     isUndecided: () => false,
     policy: () => true,
     count: () => undefined,
+    countType: () => undefined,
   };
 }
 
