@@ -16,7 +16,7 @@ import { errorMessage } from "../runtime/errors.ts";
 import { runUntilSignal } from "../runtime/lifecycle.ts";
 import { createLogger, exitWith, isLogLevel, type Logger } from "../runtime/logger.ts";
 import { createControllerMetrics } from "../runtime/metrics.ts";
-import { metricsPage } from "./channel-metrics.ts";
+import { pageOf } from "./channel-metrics.ts";
 import { type Environment, parseEnvironment } from "./configuration.ts";
 import { Controller } from "./controller.ts";
 import { DefaultsFile } from "./defaults-file.ts";
@@ -86,14 +86,13 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     },
   });
   elector.start();
-  const page = metricsPage(metrics, controller.channels);
   const admin = await startAdminServer({
     port: environment.ADMIN_PORT,
     pages: {
       healthy: () => true,
       ready: () => controller.ready(),
       notes: () => [...defaults.notes, ...settings.notes],
-      metrics: async () => (settings.observability.hasMetrics ? await page() : undefined),
+      metrics: () => pageOf(metrics, controller, settings.observability),
       json: {},
     },
   });

@@ -92,8 +92,7 @@ function observeSubscribers(metrics: Metrics, served: ReadonlyMap<string, Served
       waiting.set(labels, snapshot.waiting);
       held.set(labels, snapshot.held ? 1 : 0);
       pending.set(labels, snapshot.pending);
-      const { oldestStoredAtMs = now } = subscription;
-      oldestUnacknowledged.set(labels, Math.max(0, now - oldestStoredAtMs) / 1_000);
+      oldestUnacknowledged.set(labels, Math.max(0, now - subscription.oldestStoredAtMs) / 1_000);
     }
   }
   channels.set({ state: "ready" }, ready);

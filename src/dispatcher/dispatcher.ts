@@ -105,8 +105,8 @@ export async function startDispatcher(
     }
   };
   const queueAll = () => addAll(source, queue);
-  const newsOfLogin = () => queueUnserved(parts.clients.own);
-  connection.listen({ connected: newsOfLogin, failing: newsOfLogin });
+  const news = () => queueUnserved(parts.clients.own);
+  connection.listen({ connected: news, failing: news });
   started = true;
   for (const key of source.keys()) changed(key);
   connection.start();

@@ -163,10 +163,9 @@ export class Subscription {
     };
   }
 
-  /** When the oldest message was stored that is here or was given back for later, in Unix milliseconds. */
-  get oldestStoredAtMs(): number | undefined {
-    const oldest = Math.min(this.#inFlight.oldestStoredAtMs(), this.#retries.oldestStoredAtMs());
-    return oldest === Infinity ? undefined : oldest;
+  /** When the oldest message was stored that is here or was given back for later, in Unix milliseconds; Infinity without one. */
+  get oldestStoredAtMs(): number {
+    return Math.min(this.#inFlight.oldestStoredAtMs(), this.#retries.oldestStoredAtMs());
   }
 
   /**
