@@ -113,11 +113,8 @@ export async function startDispatcher(
   watch.start();
   const notes = new NatsNotes({ served, source });
   parts.ticker.add({ tick: (now) => notes.tick(now, parts.clients.all) });
-  const { events, admin } = await startServers(options, parts, {
-    source,
-    reconciler,
-    ready: ready.ready,
-  });
+  const state = { source, reconciler, ready: ready.ready };
+  const { events, admin } = await startServers(options, parts, state);
   configuration.follow(() => {
     configure(parts, configuration.current, events);
     // Their subscriptions and routes have the rest of it.

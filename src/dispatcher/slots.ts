@@ -1,3 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Counts the attempts that a subscriber has under way. A re-attempt that waited comes before new
  * messages: it takes the next slot that is freed, in the order of asking.
@@ -59,6 +63,15 @@ export class Slots {
       this.#waiting.push(handOver);
       signal?.addEventListener("abort", takeAnyway, { once: true });
     });
+  }
+
+  /** Lends a slot that is taken for a time, unless the signal is aborted; then, it is taken again at once. */
+  async lend(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.release();
+    await sleep(Math.min(ms, MAX_TIMER_MS), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) this.take();
+    else await this.wait(signal);
   }
 
   release(): void {

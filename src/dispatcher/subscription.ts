@@ -5,7 +5,6 @@
  * server is told so (`working`, from one timer for all subscribers), so a slow subscriber gets no
  * second copy. Flow 1 starts, updates and stops subscriptions; it alone makes and deletes consumers.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { deliveryPosition, type Msg, messageBytes } from "../nats/delivery.ts";
 import { PullLoop } from "../nats/pull-loop.ts";
 import { type DeliveryContext, deliver, sameRecipient, type Verdict } from "./deliver.ts";
@@ -28,7 +27,6 @@ const PAUSED_DELAY_MS = 1_000;
 /** The server is away, and nobody is called again for what was settled before: see settlement-memory.ts. */
 const NOT_NOW: Verdict = { do: "nak", afterMs: PAUSED_DELAY_MS, because: "unfinished" };
 /** The longest delay that a timer takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const SETTLED_BY_NAK = {
   failed: "retried",
@@ -209,7 +207,8 @@ export class Subscription {
   #contextFor(settings: SubscriptionSettings): DeliveryContext {
     return {
       send: this.#deps.send,
-      pause: (ms) => this.#pauseAttempt(ms),
+      // What waits between attempts that are made here keeps its bytes.
+      pause: (ms) => this.#slots.lend(ms, this.#stopping.signal),
       keep: (bytes) => this.#room.keep(bytes),
       isOutdated: () => this.#settings.recipient !== settings.recipient,
       stopping: this.#stopping.signal,
@@ -307,15 +306,5 @@ export class Subscription {
     this.#deps.stats.settled(settled, performance.now() - held.startedAt);
     this.#slots.release();
     this.#loop.wake();
-  }
-
-  /** Waits between attempts that are made here: the message keeps its bytes and lends its slot. */
-  async #pauseAttempt(ms: number): Promise<void> {
-    const { signal } = this.#stopping;
-    if (signal.aborted) return;
-    this.#slots.release();
-    await sleep(Math.min(ms, MAX_TIMER_MS), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) this.#slots.take();
-    else await this.#slots.wait(signal);
   }
 }

@@ -46,7 +46,7 @@ export class WaitingRetries {
 
   /** Whether it wants to be ticked. */
   get isBusy(): boolean {
-    return this.#held || this.#isChecking || this.#dueAt.size > 0;
+    return this.#held || this.#isChecking || this.#waiting.size > 0;
   }
 
   /** Notes that a message was given back, to come again after a delay. */

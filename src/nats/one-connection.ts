@@ -25,5 +25,6 @@ export function credentialsFileLogin(path: string): Login {
     },
     explain: async (error) => connectFailure(error),
     watch: () => () => undefined,
+    expiries: async () => [],
   };
 }
