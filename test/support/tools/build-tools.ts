@@ -3,7 +3,7 @@
  *
  *   1. one build at a time, across processes; who waited finds the work done
  *   2. Go is there, and 5 GB of disk are free
- *   3. one `go build` after the other of the module beside this file, with module and build caches in a folder of their
+ *   3. one `go build` after the other of the modules beside this file, with module and build caches in a folder of their
  *      own: what Kubernetes' programs have in common is compiled once
  *   4. each program is renamed into place, so that it is there whole or not at all; at the end the folder goes
  *
@@ -13,7 +13,7 @@ import { mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isProcessAlive, withLock } from "./lock.ts";
 import { type ProgramResult, runProgram } from "./run-program.ts";
-import { type Tool, toolsModuleFolder } from "./tool-table.ts";
+import type { Tool } from "./tool-table.ts";
 
 const freeBytesNeeded = 5e9;
 const buildFolderPrefix = "build-";
@@ -99,7 +99,7 @@ async function goBuild(
   const programArguments = ["build", "-trimpath", "-buildvcs=false"];
   programArguments.push(`-ldflags=${tool.ldflags}`, "-o", built, tool.package);
   const result = await runProgram("go", programArguments, {
-    cwd: toolsModuleFolder,
+    cwd: tool.module,
     env,
     temporaryFolder: folder,
   });
@@ -112,7 +112,7 @@ async function goBuild(
 
 function buildFailure(tool: Tool, { output, exitCode }: ProgramResult): string {
   const tail = output.trim().split("\n").slice(-15).join("\n");
-  return `${tool.name} ${tool.version} could not be built (go build ended with ${exitCode ?? "a signal"}). Mend what Go says below (it needs the module proxy of \`go env GOPROXY\` and the Go version in test/support/tools/go.mod), or ${instead(tool)}.\n${tail}`;
+  return `${tool.name} ${tool.version} could not be built (go build ended with ${exitCode ?? "a signal"}). Mend what Go says below (it needs the module proxy of \`go env GOPROXY\` and the Go version of ${join(tool.module, "go.mod")}), or ${instead(tool)}.\n${tail}`;
 }
 
 async function findGo(tool: Tool, env: NodeJS.ProcessEnv): Promise<string> {

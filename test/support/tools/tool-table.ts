@@ -8,7 +8,8 @@ export type ToolName =
   | "etcd"
   | "kube-apiserver"
   | "kube-controller-manager"
-  | "kubectl";
+  | "kubectl"
+  | "helm";
 
 /** Describes one program: how to recognise it and how to build it. */
 export interface Tool {
@@ -27,17 +28,21 @@ export interface Tool {
   versionArguments: readonly string[];
   /** Finds the version in what it prints; another program's version is none. */
   versionPattern: RegExp;
-  /** What `go build` builds. */
+  /** What `go build` builds, and the folder of the Go module that has it. */
   package: string;
+  module: string;
   ldflags: string;
   /** How long a build takes from nothing on a small machine, in words. */
   buildTakes: string;
 }
 
-/** Where the Go module of the tools is: go.mod fixes their versions, go.sum their contents. */
-export const toolsModuleFolder = import.meta.dirname;
+// go.mod fixes the versions of tools, go.sum their contents.
+const module = import.meta.dirname;
+// Helm wants other versions of Kubernetes' libraries than Kubernetes' own programs.
+const helmModule = join(module, "helm");
 
-const goMod = readFileSync(join(toolsModuleFolder, "go.mod"), "utf8");
+const goMod = goModOf(module);
+const helmVersion = requiredVersion(goModOf(helmModule), "helm.sh/helm/v4");
 const small = "-s -w";
 const kubernetesVersion = requiredVersion(goMod, "k8s.io/kubernetes");
 
@@ -54,6 +59,7 @@ export const toolTable: Readonly<Record<ToolName, Tool>> = {
     versionArguments: ["--version"],
     versionPattern: /nats-server: v(\d+\.\d+(?:\.\d+)?)/,
     package: "github.com/nats-io/nats-server/v2",
+    module,
     ldflags: small,
     buildTakes: "about a minute",
   },
@@ -65,6 +71,7 @@ export const toolTable: Readonly<Record<ToolName, Tool>> = {
     versionArguments: ["--version"],
     versionPattern: /etcd Version: (\d+\.\d+(?:\.\d+)?)/,
     package: "go.etcd.io/etcd/server/v3",
+    module,
     ldflags: small,
     buildTakes: "about a minute",
   },
@@ -75,7 +82,24 @@ export const toolTable: Readonly<Record<ToolName, Tool>> = {
     versionArguments: ["version", "--client"],
     versionPattern: /Client Version: v(\d+\.\d+(?:\.\d+)?)/,
   },
+  helm: {
+    name: "helm",
+    version: helmVersion,
+    floor: "4.0",
+    environmentVariable: { name: "HELM", holds: "program" },
+    versionArguments: ["version", "--short"],
+    versionPattern: /^v(\d+\.\d+(?:\.\d+)?)/m,
+    package: "helm.sh/helm/v4/cmd/helm",
+    module: helmModule,
+    // Without one it tells that of its branch.
+    ldflags: `${small} -X helm.sh/helm/v4/internal/version.version=v${helmVersion}`,
+    buildTakes: "about 4 minutes",
+  },
 };
+
+function goModOf(folder: string): string {
+  return readFileSync(join(folder, "go.mod"), "utf8");
+}
 
 function kubernetesTool(name: ToolName, buildTakes: string): Tool {
   return {
@@ -86,6 +110,7 @@ function kubernetesTool(name: ToolName, buildTakes: string): Tool {
     versionArguments: ["--version"],
     versionPattern: /^Kubernetes v(\d+\.\d+(?:\.\d+)?)/m,
     package: `k8s.io/kubernetes/cmd/${name}`,
+    module,
     // Without a version of its own it reports one that clients cannot parse.
     ldflags: `${small} -X k8s.io/component-base/version.gitVersion=v${kubernetesVersion}`,
     buildTakes,
