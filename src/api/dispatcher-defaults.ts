@@ -58,7 +58,8 @@ const DispatcherSettings = withRule(
  */
 export type DispatcherSettings = z.output<typeof DispatcherSettings>;
 
-const DefaultsFile = z.strictObject({
+/** Describes the file, as it is written. */
+export const DefaultsFile = z.strictObject({
   clusterDefault: DispatcherSettings.prefault({}),
   namespaceDefaults: z.record(z.string(), DispatcherSettings).default({}),
 });

@@ -109,6 +109,19 @@ const Variable = withRule(
   },
 );
 
+// A volume is of one of many types, and a security context has what its Kubernetes knows: the API server says what it does not.
+const Volume = z.looseObject({ name: z.string().min(1) });
+const VolumeMount = z.looseObject({ name: z.string().min(1), mountPath: z.string().min(1) });
+const SecurityContext = z.looseObject({});
+
+const Seconds = z.int().min(1).max(3600);
+const ProbeTimes = z.strictObject({
+  initialDelaySeconds: z.int().min(0).max(3600).optional(),
+  periodSeconds: Seconds.optional(),
+  timeoutSeconds: Seconds.optional(),
+  failureThreshold: z.int().min(1).max(1000).optional(),
+});
+
 /** Are the fields that a channel's `deploymentSpecTemplate` has too. */
 export const TEMPLATE_FIELDS = {
   labels: Labels.optional(),
@@ -127,6 +140,13 @@ export const POD_FIELDS = {
   topologySpreadConstraints: z.array(TopologySpreadConstraint).optional(),
   priorityClassName: z.string().optional(),
   env: z.array(Variable).optional(),
+  volumes: z.array(Volume).optional(),
+  volumeMounts: z.array(VolumeMount).optional(),
+  podSecurityContext: SecurityContext.optional(),
+  securityContext: SecurityContext.optional(),
+  readinessProbe: ProbeTimes.optional(),
+  livenessProbe: ProbeTimes.optional(),
+  imagePullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).optional(),
   imagePullSecrets: z.array(z.strictObject({ name: z.string().min(1) })).optional(),
 };
 

@@ -10,6 +10,8 @@ const required = (what: string) => {
 
 const Environment = z.object({
   SYSTEM_NAMESPACE: required("the namespace of the controller and of the cluster's dispatcher"),
+  // Where Knative Eventing is, if that is another namespace.
+  KNATIVE_NAMESPACE: z.string().optional(),
   DISPATCHER_IMAGE: required("the image of dispatchers"),
   DISPATCHER_CONFIG_PATH: z
     .string()

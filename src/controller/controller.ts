@@ -43,7 +43,10 @@ export interface ControllerDeps {
   client: KubeClient;
   events: EventRecorder;
   defaults: DefaultsFile;
-  environment: Pick<DispatcherPlan, "systemNamespace" | "image" | "clusterId" | "clusterDomain">;
+  environment: Pick<
+    DispatcherPlan,
+    "systemNamespace" | "image" | "clusterId" | "clusterDomain"
+  > & { knativeNamespace: string };
   log: Logger;
   /** Are the controller's own; they follow Knative's, also where another one leads. */
   settings: OwnSettings;
@@ -82,11 +85,12 @@ export class Controller {
   constructor(deps: ControllerDeps) {
     this.#deps = deps;
     const { client, events, log, environment, waits } = deps;
-    const { systemNamespace, clusterDomain } = environment;
+    const { systemNamespace, knativeNamespace, clusterDomain } = environment;
     this.#world = createWorld({
       client,
       log,
       systemNamespace,
+      knativeNamespace,
       onNatsConfig: ({ metadata }) => this.#dispatcherIn(metadata?.namespace),
       onSystemConfig: ({ metadata }) => this.#systemConfigChanged(metadata?.name),
     });
@@ -218,7 +222,7 @@ export class Controller {
   #refusalOf(channel: Channel): Refusal | undefined {
     const { systemConfigs, policies } = this.#world;
     const { store } = systemConfigs.get(FEATURES).reflector;
-    const features = store.get(`${this.#deps.environment.systemNamespace}/${FEATURES}`);
+    const features = store.get(`${this.#deps.environment.knativeNamespace}/${FEATURES}`);
     const areKnown = policies.knowledge() !== "nothing";
     return refusalFor(channel, {
       features: features?.data,

@@ -52,6 +52,7 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     defaults,
     environment: {
       systemNamespace,
+      knativeNamespace: environment.KNATIVE_NAMESPACE || systemNamespace,
       image: environment.DISPATCHER_IMAGE,
       clusterId,
       clusterDomain: environment.CLUSTER_DOMAIN,

@@ -51,7 +51,10 @@ export interface DispatcherReconcilerDeps {
   keeping: Keeping;
   defaults: Pick<DefaultsFile, "defaults" | "fault">;
   /** Is what every dispatcher's objects are made with. */
-  environment: Pick<DispatcherPlan, "systemNamespace" | "image" | "clusterId" | "clusterDomain">;
+  environment: Pick<
+    DispatcherPlan,
+    "systemNamespace" | "image" | "clusterId" | "clusterDomain"
+  > & { knativeNamespace: string };
   /** Is told when there is something else to say of a dispatcher, or it is gone. */
   onState: (scopeKey: string, state: DispatcherState | undefined) => void;
   /** How long changes that replace all Pods are collected. */
@@ -191,7 +194,7 @@ class DispatcherReconciler {
     const { world, environment } = this.#deps;
     const configMaps = new Map<string, ConfigMap | undefined>();
     for (const name of KNATIVE_CONFIGS) {
-      const key = `${environment.systemNamespace}/${name}`;
+      const key = `${environment.knativeNamespace}/${name}`;
       configMaps.set(name, await world.systemConfigs.find(name, key, signal));
     }
     return configMaps;

@@ -7,6 +7,7 @@ import {
   DISPATCHER_KNATIVE_CONFIG,
   DISPATCHER_LEASES_ROLE,
   DISPATCHER_NAME,
+  KNATIVE_CONFIGS,
 } from "../api/cluster-names.ts";
 import type { KubeClient, Selection } from "../kube/client.ts";
 import { type ConfigMap, RESOURCES } from "../kube/objects.ts";
@@ -30,11 +31,12 @@ export function createWorld(deps: {
   client: KubeClient;
   log: Logger;
   systemNamespace: string;
+  knativeNamespace: string;
   /** Are told of the ConfigMaps that were asked for, and of their changes. */
   onNatsConfig: (configMap: ConfigMap) => void;
   onSystemConfig: (configMap: ConfigMap) => void;
 }) {
-  const { client, log, systemNamespace, onNatsConfig, onSystemConfig } = deps;
+  const { client, log, onNatsConfig, onSystemConfig } = deps;
   const reflect = <T extends KubeObject>(
     resource: Resource<T>,
     selection: Selection = {},
@@ -77,7 +79,7 @@ export function createWorld(deps: {
     telling(reflect(RESOURCES.configMaps, named(name)), onNatsConfig),
   );
   const systemConfigs = new LazyReflectors<ConfigMap>((name) => {
-    const selection = { ...named(name), namespace: systemNamespace };
+    const selection = { ...named(name), namespace: namespaceOf(name, deps) };
     return telling(reflect(RESOURCES.configMaps, selection), onSystemConfig);
   });
 
@@ -87,7 +89,7 @@ export function createWorld(deps: {
     ...optional,
     /** ConfigMaps by name, of all namespaces: how dispatchers reach NATS. */
     natsConfigs,
-    /** ConfigMaps of the system namespace by name: Knative's and ours. */
+    /** ConfigMaps by name: Knative's, in its namespace, and ours, in the system namespace. */
     systemConfigs,
     start() {
       for (const reflector of fixed()) reflector.start();
@@ -106,6 +108,14 @@ export function createWorld(deps: {
       await Promise.all([natsConfigs.stop(), systemConfigs.stop()]);
     },
   };
+}
+
+function namespaceOf(
+  configMap: string,
+  { systemNamespace, knativeNamespace }: { systemNamespace: string; knativeNamespace: string },
+): string {
+  const isKnatives = (KNATIVE_CONFIGS as readonly string[]).includes(configMap);
+  return isKnatives ? knativeNamespace : systemNamespace;
 }
 
 function onlyChannel({ metadata, spec }: Subscription): Subscription {

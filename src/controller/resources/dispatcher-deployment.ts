@@ -112,6 +112,7 @@ function podTemplate(
     imagePullSecrets,
   });
   const { volumes, mounts } = volumesOf(plan);
+  const given = settings as { volumes?: Volume[]; volumeMounts?: VolumeMount[] };
   return {
     metadata: {
       labels: { ...labels, ...own.labels },
@@ -122,33 +123,47 @@ function podTemplate(
       terminationGracePeriodSeconds: needs.gracePeriodSeconds,
       // Hundreds of variables in a namespace with many Services.
       enableServiceLinks: false,
-      securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
-      containers: [containerOf(plan, mounts)],
-      volumes,
+      securityContext: {
+        runAsNonRoot: true,
+        seccompProfile: { type: "RuntimeDefault" },
+        ...settings.podSecurityContext,
+      },
+      containers: [containerOf(plan, [...mounts, ...(given.volumeMounts ?? [])])],
+      volumes: [...volumes, ...(given.volumes ?? [])],
       ...(scheduling as Partial<PodSpec>),
     },
   };
 }
 
 function containerOf(plan: DispatcherPlan, volumeMounts: VolumeMount[]): Container {
+  const { imagePullPolicy, readinessProbe, livenessProbe, securityContext, resources } =
+    plan.settings;
   const probe = (path: string) => ({ httpGet: { path, port: "admin" }, timeoutSeconds: 5 });
   return {
     name: "dispatcher",
     image: plan.image,
+    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
     env: variablesOf(plan),
     ports: [
       { name: "http", containerPort: DISPATCHER_HTTP_PORT, protocol: "TCP" },
       { name: "admin", containerPort: ADMIN_PORT, protocol: "TCP" },
     ],
-    readinessProbe: { ...probe("/readyz"), periodSeconds: 2, failureThreshold: 2 },
-    livenessProbe: { ...probe("/healthz"), periodSeconds: 10, failureThreshold: 6 },
-    resources: (plan.settings.resources ?? DEFAULT_RESOURCES) as NonNullable<
-      Container["resources"]
-    >,
+    readinessProbe: {
+      ...probe("/readyz"),
+      ...{ periodSeconds: 2, failureThreshold: 2 },
+      ...withoutUnset(readinessProbe ?? {}),
+    },
+    livenessProbe: {
+      ...probe("/healthz"),
+      ...{ periodSeconds: 10, failureThreshold: 6 },
+      ...withoutUnset(livenessProbe ?? {}),
+    },
+    resources: (resources ?? DEFAULT_RESOURCES) as NonNullable<Container["resources"]>,
     securityContext: {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"] },
+      ...securityContext,
     },
     volumeMounts,
   };

@@ -64,6 +64,7 @@ export class ControlWorld {
     const events = new EventRecorder({ client, component: "controller", instance: "test", log });
     const environment = {
       systemNamespace: SYSTEM,
+      knativeNamespace: SYSTEM,
       image: DISPATCHER_IMAGE,
       clusterId: "test",
       clusterDomain: "cluster.local",

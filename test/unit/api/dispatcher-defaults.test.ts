@@ -33,6 +33,13 @@ it("takes everything that may be set", () => {
       { name: "LOG_LEVEL", value: "debug" },
       { name: "NODE_OPTIONS", valueFrom: { configMapKeyRef: { name: "a", key: "b" } } },
     ],
+    volumes: [{ name: "ca", configMap: { name: "ca" } }],
+    volumeMounts: [{ name: "ca", mountPath: "/etc/ca", readOnly: true }],
+    podSecurityContext: { runAsUser: 1000 },
+    securityContext: { runAsGroup: 1000 },
+    readinessProbe: { periodSeconds: 5 },
+    livenessProbe: { initialDelaySeconds: 0, timeoutSeconds: 9, failureThreshold: 3 },
+    imagePullPolicy: "Always",
     imagePullSecrets: [{ name: "registry" }],
   };
   const file = { clusterDefault: settings, namespaceDefaults: { orders: { replicas: 3 } } };

@@ -68,6 +68,13 @@ describe("the Deployment", () => {
       priorityClassName: "high",
       resources: { limits: { memory: "1Gi" } },
       env: [{ name: "LOG_LEVEL", value: "debug" }],
+      volumes: [{ name: "ca", configMap: { name: "ca" } }],
+      volumeMounts: [{ name: "ca", mountPath: "/etc/ca" }],
+      podSecurityContext: { fsGroup: 2000 },
+      securityContext: { runAsUser: 1000 },
+      readinessProbe: { periodSeconds: 5 },
+      livenessProbe: { initialDelaySeconds: 20 },
+      imagePullPolicy: "Always" as const,
       imagePullSecrets: [{ name: "registry" }],
     };
     const fields = {
