@@ -9,6 +9,11 @@ const timeoutMs = 60_000;
 /** Is the folder of our chart. */
 export const CHART = join(import.meta.dirname, "../../charts/jetstream-channel");
 
+const buildWithinMs = 1_800_000;
+
+/** Has the tests of a file wait until there is a helm, which may have to be built: `beforeAll(...helmIsThere)`. */
+export const helmIsThere = [() => findTool("helm"), buildWithinMs] as const;
+
 /** Runs the real helm to its end, on the cluster of a kubeconfig where it needs one, and with nothing of this machine's own settings. */
 export async function helm(
   kubeconfigPath: string | undefined,
