@@ -20,7 +20,7 @@ export const everything = {
     tolerations: [{ key: "a", operator: "Exists" }],
     affinity: { nodeAffinity: {} },
     topologySpreadConstraints: [
-      { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway" },
+      { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", labelSelector: {} },
     ],
     priorityClassName: "system-cluster-critical",
     extraEnv: [{ name: "NODE_EXTRA_CA_CERTS", value: "/etc/ca/ca.crt" }],
@@ -42,7 +42,7 @@ export const everything = {
     tolerations: [{ key: "a", operator: "Exists" }],
     affinity: { podAntiAffinity: {} },
     topologySpreadConstraints: [
-      { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway" },
+      { maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "ScheduleAnyway", labelSelector: {} },
     ],
     priorityClassName: "high",
     extraEnv: [{ name: "NODE_EXTRA_CA_CERTS", value: "/etc/ca/ca.crt" }],
