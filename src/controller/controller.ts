@@ -43,10 +43,9 @@ export interface ControllerDeps {
   client: KubeClient;
   events: EventRecorder;
   defaults: DefaultsFile;
-  environment: Pick<
-    DispatcherPlan,
-    "systemNamespace" | "image" | "clusterId" | "clusterDomain"
-  > & { knativeNamespace: string };
+  environment: Pick<DispatcherPlan, "systemNamespace" | "image" | "clusterId" | "clusterDomain"> & {
+    knativeNamespace: string;
+  };
   log: Logger;
   /** Are the controller's own; they follow Knative's, also where another one leads. */
   settings: OwnSettings;

@@ -51,10 +51,9 @@ export interface DispatcherReconcilerDeps {
   keeping: Keeping;
   defaults: Pick<DefaultsFile, "defaults" | "fault">;
   /** Is what every dispatcher's objects are made with. */
-  environment: Pick<
-    DispatcherPlan,
-    "systemNamespace" | "image" | "clusterId" | "clusterDomain"
-  > & { knativeNamespace: string };
+  environment: Pick<DispatcherPlan, "systemNamespace" | "image" | "clusterId" | "clusterDomain"> & {
+    knativeNamespace: string;
+  };
   /** Is told when there is something else to say of a dispatcher, or it is gone. */
   onState: (scopeKey: string, state: DispatcherState | undefined) => void;
   /** How long changes that replace all Pods are collected. */

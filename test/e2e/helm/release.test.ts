@@ -8,7 +8,7 @@ import { API_VERSION, KIND } from "../../../src/api/names.ts";
 import type { Deployment } from "../../../src/kube/objects.ts";
 import { eventually } from "../../support/eventually.ts";
 import { goManifests } from "../../support/go-installation.ts";
-import { CHART, helm, helmIsThere, renderChart } from "../../support/helm.ts";
+import { CHART, helm, helmIsThere, renderChart, valueArguments } from "../../support/helm.ts";
 import { serviceAddresses } from "../../support/service-addresses.ts";
 import { everything } from "./everything.ts";
 import { minimalTypes } from "./minimal-types.ts";
@@ -163,7 +163,15 @@ it("lets who may edit or view a namespace do so with its channels, but for the s
 
 it("is upgraded from the release before, and the channel is served on", async () => {
   const before = await deploymentOf("controller");
-  const more = ["--set", "dispatcher.replicas=2", "--set", "dispatcher.labels.tier=data"];
+  const dispatcher = {
+    replicas: 2,
+    labels: { tier: "data" },
+    extraVolumes: [{ name: "own", emptyDir: {} }],
+    extraVolumeMounts: [{ name: "own", mountPath: "/tmp/own" }],
+    readinessProbe: { periodSeconds: 1 },
+    securityContext: { runAsUser: 1234 },
+  };
+  const more = valueArguments({ dispatcher });
   await world.helm("upgrade", ...release("events", CHART, ...natsUrl(), ...more));
   await eventually(async () => (await deploymentOf("dispatcher")).spec?.replicas === 2, {
     ...{ within, what: "two replicas to be asked for" },
@@ -171,8 +179,14 @@ it("is upgraded from the release before, and the channel is served on", async ()
   await untilAvailable("controller");
   await untilAvailable("dispatcher");
   await untilReady();
-  const dispatcher = await deploymentOf("dispatcher");
-  expect(dispatcher.spec?.template.metadata?.labels).toMatchObject({ tier: "data" });
+  const { template } = (await deploymentOf("dispatcher")).spec ?? {};
+  expect(template?.metadata?.labels).toMatchObject({ tier: "data" });
+  expect(template?.spec?.volumes).toContainEqual({ name: "own", emptyDir: {} });
+  expect(template?.spec?.containers[0]).toMatchObject({
+    volumeMounts: expect.arrayContaining([{ name: "own", mountPath: "/tmp/own" }]),
+    readinessProbe: { periodSeconds: 1, failureThreshold: 2 },
+    securityContext: { runAsUser: 1234, readOnlyRootFilesystem: true },
+  });
   expect((await deploymentOf("controller")).spec?.selector).toEqual(before.spec?.selector);
 });
 
