@@ -87,12 +87,18 @@ export function podNeedsOf(
   return {
     namingHash,
     gracePeriodSeconds: spec?.terminationGracePeriodSeconds ?? 0,
-    secrets: volumes.flatMap(({ secret }) => secret?.secretName ?? []).sort(),
-    configMaps: volumes
-      .filter(({ name }) => name !== CONFIG_VOLUME && name !== KNATIVE_VOLUME)
-      .flatMap(({ configMap }) => configMap?.name ?? [])
-      .sort(),
+    secrets: mountedIn(volumes, "secret"),
+    configMaps: mountedIn(volumes, "configmap"),
   };
+}
+
+/** Names the objects of a kind that are mounted for the configuration; volumes that settings add have other names. */
+function mountedIn(volumes: readonly Volume[], kind: "secret" | "configmap"): string[] {
+  const objects = volumes.flatMap(({ name, secret, configMap }) => {
+    const object = (kind === "secret" ? secret?.secretName : configMap?.name) ?? "";
+    return name === volumeName(kind, object) ? [object] : [];
+  });
+  return objects.sort();
 }
 
 function podTemplate(

@@ -163,7 +163,11 @@ describe("the Deployment", () => {
       secrets: ["a", "b"],
       configMaps: ["ca"],
     };
-    const plan = planWith({}, { needs });
+    const volumes = [
+      { name: "own-secret", secret: { secretName: "c" } },
+      { name: "own-config", configMap: { name: "c" } },
+    ];
+    const plan = planWith({ volumes }, { needs });
     const deployment = dispatcherDeployment(plan, "a");
     expect(podNeedsOf(deployment, plan.natsSource)).toEqual(needs);
     const elsewhere = { name: "config-nats", key: "eventing-nats" };
