@@ -42,7 +42,6 @@ async function run(environment: Environment, log: Logger): Promise<void> {
   const metrics = createControllerMetrics();
   const settings = ownSettings({ log, isLevelGiven: environment.LOG_LEVEL !== undefined });
   const client = new KubeClient({ access: await accessFor(environment), userAgent: NAME });
-  const clusterId = await clusterIdOf(client);
   const events = new EventRecorder({ client, component: NAME, instance: podName, log });
   const defaults = new DefaultsFile({ path: environment.DISPATCHER_CONFIG_PATH, log });
   const controller = new Controller({
@@ -50,13 +49,7 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     client: client.fenced(() => elector.deadlineMs() > LEAD_AT_LEAST_MS),
     events,
     defaults,
-    environment: {
-      systemNamespace,
-      knativeNamespace: environment.KNATIVE_NAMESPACE || systemNamespace,
-      image: environment.DISPATCHER_IMAGE,
-      clusterId,
-      clusterDomain: environment.CLUSTER_DOMAIN,
-    },
+    environment: controlledIn(environment, await clusterIdOf(client)),
     log,
     settings,
     onOutcome(loop, outcome, durationMs) {
@@ -109,6 +102,17 @@ async function run(environment: Environment, log: Logger): Promise<void> {
       ["connections", () => client.close()],
     ],
   });
+}
+
+function controlledIn(environment: Environment, clusterId: string) {
+  const { SYSTEM_NAMESPACE: systemNamespace, KNATIVE_NAMESPACE: knativeNamespace } = environment;
+  return {
+    systemNamespace,
+    knativeNamespace: knativeNamespace || systemNamespace,
+    image: environment.DISPATCHER_IMAGE,
+    clusterId,
+    clusterDomain: environment.CLUSTER_DOMAIN,
+  };
 }
 
 function accessFor(environment: Environment) {
