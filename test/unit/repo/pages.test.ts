@@ -28,6 +28,7 @@ const PROGRAMS = [
   "base64",
   "openssl",
   "cosign",
+  "kind",
 ];
 
 /** What the pages use of NATS' own tools, which are not run here. */
