@@ -107,9 +107,11 @@ function metricsNotes(protocol: string | undefined, endpoint: string | undefined
 }
 
 function tracingNotes(protocol = "none"): string[] {
-  return protocol === "none"
-    ? []
-    : [`tracing-protocol: ${protocol} has no effect yet, no spans are made`];
+  return protocol === "grpc"
+    ? [
+        "tracing-protocol: grpc is not supported, no spans are made; http/protobuf is, port 4318 of most collectors",
+      ]
+    : [];
 }
 
 function oneOf<T extends string>(data: Data, key: string, allowed: readonly T[]): T | undefined {

@@ -66,6 +66,21 @@ export const Environment = z.object({
     .describe(
       "trace, debug, info, warn, error, fatal or silent. Unset: what Knative's config-logging says in a cluster, else info.",
     ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .refine((text) => URL.canParse(text), "an http or https url expected")
+    .optional()
+    .describe(
+      "Sends spans to this collector, by OTLP over HTTP to its /v1/traces. Unset: what Knative's config-observability says in a cluster, else no spans are made.",
+    ),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number("a number from 0 to 1 expected")
+    .min(0, "a number from 0 to 1 expected")
+    .max(1, "a number from 0 to 1 expected")
+    .default(1)
+    .describe(
+      "With OTEL_EXPORTER_OTLP_ENDPOINT: how many of the traces that begin here are sampled, from 0 to 1. Others are as their sender says.",
+    ),
   CLUSTER_ID: z
     .string()
     .default("standalone")

@@ -11,9 +11,11 @@
  */
 import type { DeliverySettings } from "../api/settings.ts";
 import { type DeliveryFailure, deadLetterEvent } from "../cloudevents/dead-letter.ts";
-import type { Event } from "../cloudevents/event.ts";
+import { attributeOf, type Event } from "../cloudevents/event.ts";
 import { eventFromResponse } from "../cloudevents/event-from-response.ts";
 import { type HttpMessage, httpMessageFor } from "../cloudevents/http-message.ts";
+import type { CurrentTracer, Span, TraceContext } from "../runtime/tracing.ts";
+import { type DeliveryScope, endRequest, inSpan, startRequest } from "./event-spans.ts";
 import type { Destination, Send, SendResult } from "./http-sender.ts";
 import {
   deadLetterDelayMs,
@@ -23,6 +25,7 @@ import {
   retryAfterMsFor,
   retryDelayMs,
 } from "./retry.ts";
+import { traceContextIn } from "./trace-headers.ts";
 
 /** What becomes of a message; delays in milliseconds. */
 export type Verdict =
@@ -72,17 +75,37 @@ export interface DeliveryContext {
   maxReplyBytes: number;
   /** Whether the recipient has other destinations or another policy by now. */
   isOutdated: () => boolean;
+  tracing: CurrentTracer;
+  /** What spans say of where the event comes from. */
+  scope: DeliveryScope;
   /** Told of every request's end. */
   observe: (role: Role, outcome: Outcome, failure: DeliveryFailure | undefined) => void;
   /** Told how long a subscriber took to answer; without a status when it did not. */
   dispatched: (status: number | undefined, afterMs: number) => void;
 }
 
-/** What came of a request after all its re-attempts. */
+/** What came of a request after all its re-attempts, and the trace context that the last one carried while spans are made. */
 type Sent =
-  | { outcome: "success"; result: SendResult }
-  | { outcome: "retriable" | "final"; failure: DeliveryFailure; retryAfterMs: number | undefined }
+  | { outcome: "success"; result: SendResult; trace: TraceContext | undefined }
+  | {
+      outcome: "retriable" | "final";
+      failure: DeliveryFailure;
+      retryAfterMs: number | undefined;
+      trace: TraceContext | undefined;
+    }
   | { outcome: "stopped" };
+
+/** An event on its way to one destination. */
+interface Sending {
+  role: Role;
+  destination: Destination;
+  event: Event;
+  message: HttpMessage;
+  retries: number;
+  maxReplyBytes: number;
+  /** Where in the trace it comes from, unless the event says so. */
+  after: TraceContext | undefined;
+}
 
 const ACK: Verdict = { do: "ack" };
 const GIVE_BACK: Verdict = { do: "nak", afterMs: 0, because: "unfinished" };
@@ -102,60 +125,74 @@ export async function deliver(
   const awaitsReply = first === to.subscriber;
   // "Channels MUST send Prefer: reply" (Knative data plane spec, "Event reply").
   if (awaitsReply) message.headers.push("prefer", "reply");
-  const sent = await sendTo(awaitsReply ? "subscriber" : "reply", first, message, {
-    to,
-    context,
+  const sending: Sending = {
+    role: awaitsReply ? "subscriber" : "reply",
+    destination: first,
+    event,
+    message,
     retries: NO_RETRIES,
     maxReplyBytes: awaitsReply && to.reply !== undefined ? context.maxReplyBytes : 0,
-  });
+    after: undefined,
+  };
+  const sent = await sendTo(sending, to, context);
   if (sent.outcome === "stopped") return GIVE_BACK;
   if (sent.outcome === "success") {
     if (!awaitsReply || to.reply === undefined) return ACK;
-    return await passReply(event, sent.result, to, context);
+    return await passReply(event, sent, { to, context });
   }
   if (sent.outcome === "retriable" && attempt < to.maxAttempts) {
     const afterMs = retryDelayMs(to.delivery, attempt, sent.retryAfterMs);
     return { do: "nak", afterMs, because: "failed" };
   }
-  return await passDeadLetter(event, sent.failure, to, context);
+  return await passDeadLetter(event, sent, { to, context });
 }
 
 async function passReply(
   event: Event,
-  answer: SendResult,
-  to: Recipient,
-  context: DeliveryContext,
+  { result: answer, trace }: { result: SendResult; trace: TraceContext | undefined },
+  { to, context }: { to: Recipient; context: DeliveryContext },
 ): Promise<Verdict> {
   const reply = replyIn(answer, to, context.maxReplyBytes);
   if (reply === undefined || to.reply === undefined) return ACK;
   if ("failure" in reply) {
     context.observe("reply", "final", reply.failure);
-    return await passDeadLetter(event, reply.failure, to, context);
+    return await passDeadLetter(event, { failure: reply.failure, trace }, { to, context });
   }
   const message = messageFor(reply, to);
-  const retries = retriesFor(to.delivery);
   context.keep(message.body.length);
-  const sent = await sendTo("reply", to.reply, message, { to, context, retries, maxReplyBytes: 0 });
+  const sending: Sending = {
+    role: "reply",
+    destination: to.reply,
+    event: reply,
+    message,
+    retries: retriesFor(to.delivery),
+    maxReplyBytes: 0,
+    after: trace,
+  };
+  const sent = await sendTo(sending, to, context);
   context.keep(-message.body.length);
   if (sent.outcome === "stopped") return GIVE_BACK;
   if (sent.outcome === "success") return ACK;
-  return await passDeadLetter(event, sent.failure, to, context);
+  return await passDeadLetter(event, sent, { to, context });
 }
 
 async function passDeadLetter(
   event: Event,
-  failure: DeliveryFailure,
-  to: Recipient,
-  context: DeliveryContext,
+  { failure, trace }: { failure: DeliveryFailure; trace: TraceContext | undefined },
+  { to, context }: { to: Recipient; context: DeliveryContext },
 ): Promise<Verdict> {
   if (to.deadLetter === undefined) return { do: "term", reason: sentenceFor(failure) };
-  const letter = messageFor(deadLetterEvent(event, failure), to);
-  const sent = await sendTo("dead-letter", to.deadLetter, letter, {
-    to,
-    context,
+  const letter = deadLetterEvent(event, failure);
+  const sending: Sending = {
+    role: "dead-letter",
+    destination: to.deadLetter,
+    event: letter,
+    message: messageFor(letter, to),
     retries: retriesFor(to.delivery),
     maxReplyBytes: 0,
-  });
+    after: trace,
+  };
+  const sent = await sendTo(sending, to, context);
   if (sent.outcome === "stopped") return GIVE_BACK;
   if (sent.outcome === "success") return ACK;
   if (sent.outcome === "final") {
@@ -182,34 +219,49 @@ function replyIn(
 }
 
 /** Sends a message, and again while it may help and there are retries left. */
-async function sendTo(
-  role: Role,
-  destination: Destination,
-  message: HttpMessage,
-  how: { to: Recipient; context: DeliveryContext; retries: number; maxReplyBytes: number },
-): Promise<Sent> {
-  const { to, context, retries, maxReplyBytes } = how;
+async function sendTo(sending: Sending, to: Recipient, context: DeliveryContext): Promise<Sent> {
+  const { role, destination, message, maxReplyBytes } = sending;
   const { headers, body } = message;
-  const request = { destination, headers, body, timeoutMs: to.timeoutMs, maxReplyBytes };
+  const plain = { destination, headers, body, timeoutMs: to.timeoutMs, maxReplyBytes };
   for (let reattempt = 1; ; reattempt++) {
+    const span = spanFor(sending, context, reattempt - 1);
     const sentAt = performance.now();
-    const result = await context.send(request);
+    const result = await context.send(inSpan(plain, span));
     if (role === "subscriber") context.dispatched(result.status, performance.now() - sentAt);
+    const trace = endRequest(span, result);
     const outcome = outcomeFor(result.status);
     if (outcome === "success") {
       context.observe(role, outcome, undefined);
-      return { outcome, result };
+      return { outcome, result, trace };
     }
     // What the shutdown broke off is nobody's failure.
     if (result.status === undefined && context.stopping.aborted) return { outcome: "stopped" };
     const failure = failureFor(destination, result);
     context.observe(role, outcome, failure);
     const retryAfterMs = askedDelayMs(result);
-    if (outcome === "final" || reattempt > retries) return { outcome, failure, retryAfterMs };
+    if (outcome === "final" || reattempt > sending.retries) {
+      return { outcome, failure, retryAfterMs, trace };
+    }
     await context.pause(retryDelayMs(to.delivery, reattempt, retryAfterMs));
     // With other settings it starts over: a series may be without end, at a destination that was mended.
     if (context.stopping.aborted || context.isOutdated()) return { outcome: "stopped" };
   }
+}
+
+/** Starts the span of a request, if spans are made. A dead letter belongs to the request that failed, whatever the event says. */
+function spanFor(sending: Sending, context: DeliveryContext, resend: number): Span | undefined {
+  const { current: tracer } = context.tracing;
+  if (tracer === undefined) return undefined;
+  const { role, event, after, destination } = sending;
+  const own = traceContextIn(sending.message.headers);
+  return startRequest(tracer, {
+    role,
+    scope: context.scope,
+    uri: destination.uri,
+    attribute: (name) => attributeOf(event.attributes, name),
+    parent: role === "dead-letter" ? (after ?? own) : (own ?? after),
+    resend,
+  });
 }
 
 function messageFor(event: Event, to: Recipient): HttpMessage {

@@ -8,6 +8,7 @@ import { startAdminServer } from "../runtime/admin-server.ts";
 import type { ShutdownStep } from "../runtime/lifecycle.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { createMetrics } from "../runtime/metrics.ts";
+import type { Tracing } from "../runtime/tracing.ts";
 import { BodyRoom } from "./body.ts";
 import type { ChannelSource } from "./channel-source.ts";
 import type { Configuration, Environment } from "./configuration.ts";
@@ -53,6 +54,7 @@ export interface DispatcherOptions {
   environment: Environment;
   configuration: LiveConfiguration;
   knative: KnativeConfig;
+  tracing: Tracing;
   log: Logger;
   startSource: StartSource;
 }
@@ -142,7 +144,7 @@ function addAll(source: ChannelSource, queue: WorkQueue): void {
 
 /** Makes the parts that know no channel. */
 function makeParts(
-  { configuration, environment, log }: DispatcherOptions,
+  { configuration, environment, tracing, log }: DispatcherOptions,
   news: Pick<NatsClientsOptions, "onChange" | "onElsewhere">,
 ) {
   const { dispatch } = configuration.current;
@@ -156,6 +158,7 @@ function makeParts(
   });
   return {
     clients,
+    tracing,
     metrics: createMetrics(),
     sender: new HttpSender(),
     routes: new Routes(environment.CLUSTER_DOMAIN),

@@ -5,10 +5,12 @@
 import { errorMessage } from "../runtime/errors.ts";
 import { runUntilSignal } from "../runtime/lifecycle.ts";
 import { createLogger, exitWith, isLogLevel, type Logger } from "../runtime/logger.ts";
+import { Tracing } from "../runtime/tracing.ts";
 import { ChannelsFile } from "./channels-file.ts";
 import { watchChannels } from "./cluster-channels.ts";
 import { type Environment, parseEnvironment, readConfiguration } from "./configuration.ts";
 import { type StartSource, startDispatcher } from "./dispatcher.ts";
+import { resourceFor, tracingIn } from "./dispatcher-tracing.ts";
 import { KnativeConfig } from "./knative-config.ts";
 import { LiveConfiguration } from "./live-configuration.ts";
 
@@ -31,6 +33,10 @@ async function run(environment: Environment, log: Logger): Promise<void> {
   const configuration = new LiveConfiguration(first, { environment, log });
   const isLevelGiven = environment.LOG_LEVEL !== undefined;
   const knative = new KnativeConfig({ folder, log, isLevelGiven });
+  const tracing = new Tracing({ log, resource: resourceFor(environment) });
+  const givenTracing = tracingIn(environment);
+  if (givenTracing === undefined) knative.onTracing((wanted) => void tracing.configure(wanted));
+  else await tracing.configure(givenTracing);
   const { jetstream: naming } = first;
   const startFromFiles: StartSource = async (onChange) => {
     const file = new ChannelsFile({ path: path ?? "", naming, log, onChange });
@@ -53,6 +59,7 @@ async function run(environment: Environment, log: Logger): Promise<void> {
     environment,
     configuration,
     knative,
+    tracing,
     log,
     startSource: path === undefined ? startFromCluster : startFromFiles,
   });

@@ -18,8 +18,10 @@ import {
 import { HeaderBytes, type PublishResult } from "../nats/publisher.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import type { CurrentTracer } from "../runtime/tracing.ts";
 import { answer, answerOptions, answerProbe, isKubeletProbe, Refusal, refuse } from "./answers.ts";
 import { type BodyRoom, readBody } from "./body.ts";
+import { describeReceived, startReceive } from "./event-spans.ts";
 import type { ReceiveOutcome } from "./receive-counters.ts";
 import { type Caller, type Route, type Routes, targetOf } from "./routes.ts";
 
@@ -27,6 +29,7 @@ export interface ReceiverDeps {
   routes: Routes;
   room: BodyRoom;
   metrics: Metrics;
+  tracing: CurrentTracer;
   log: Logger;
   /** Whether news of channels has been missing for long, so that an unknown address says nothing. */
   sourceIsDown: () => boolean;
@@ -119,7 +122,10 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
   if (content.mode === "none") {
     throw new Refusal(content.status, outcomeOf(content.status), content.reason);
   }
-  const ready = content.mode === "binary" ? new HeaderBytes(binaryEvent(head)) : undefined;
+  const { current: tracer } = deps.tracing;
+  const span = tracer && startReceive(tracer, { head, response, channel: route.key });
+  const isStructured = content.mode === "structured";
+  const ready = isStructured ? undefined : new HeaderBytes(binaryEvent(head));
   const limit = store.maxMessageBytes();
   const maxBytes = limit - (ready?.bytes.length ?? 0);
   if (maxBytes < 0) throw new Refusal(431, "too_large", tooLarge("headers alone", limit));
@@ -137,6 +143,7 @@ function accept(deps: ReceiverDeps, acceptance: Acceptance): void {
     }
     try {
       const headers = ready ?? new HeaderBytes(structuredEvent(head, body));
+      if (span !== undefined) describeReceived(span, { head, body, isStructured });
       if (headers.bytes.length + body.length > limit) {
         throw new Refusal(413, "too_large", tooLarge("event", limit));
       }

@@ -9,6 +9,7 @@ import type { NatsClient } from "../nats/client.ts";
 import { type ConsumerInfo, NANOS_PER_MS, type StreamInfo } from "../nats/jetstream.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import type { CurrentTracer } from "../runtime/tracing.ts";
 import type { ChannelNote } from "./channel-source.ts";
 import { type ConsumerContext, ensureConsumer, findConsumer } from "./consumer.ts";
 import type { Recipient } from "./deliver.ts";
@@ -31,6 +32,7 @@ export interface SubscriberDeps {
   budget: MemoryBudget;
   sender: HttpSender;
   metrics: Metrics;
+  tracing: CurrentTracer;
   log: Logger;
   /** Gives the settings of now. */
   dispatch: () => DispatchSettings;
@@ -128,6 +130,8 @@ function start(
     budget: deps.budget,
     ticker: deps.ticker,
     send: deps.sender.send,
+    tracing: deps.tracing,
+    channel: key,
     stats,
     notes: new DeliveryNotes({
       subscriber: describe(subscriber),

@@ -1,5 +1,6 @@
 import type { AdminServer } from "../runtime/admin-server.ts";
 import type { ShutdownStep } from "../runtime/lifecycle.ts";
+import type { Tracing } from "../runtime/tracing.ts";
 import type { HttpSender } from "./http-sender.ts";
 import type { EventServer } from "./http-server.ts";
 import type { NatsClients } from "./nats-clients.ts";
@@ -12,6 +13,7 @@ export interface RunningParts {
   sender: HttpSender;
   events: EventServer;
   admin: AdminServer;
+  tracing: Tracing;
   quietPeriodMs: () => number;
   /** Reports not ready, and takes in no more changes of channels. */
   stopChanges: () => Promise<void>;
@@ -53,6 +55,7 @@ export function shutdownSteps(parts: RunningParts): [name: string, step: Shutdow
       },
     ],
     ["nats", () => clients.close()],
+    ["spans", () => parts.tracing.stop(LAST_MS / 3)],
     ["admin", () => admin.close()],
   ];
 }

@@ -1,6 +1,7 @@
 import type { Acks } from "../nats/acks.ts";
 import type { Connection } from "../nats/connection.ts";
 import type { Logger } from "../runtime/logger.ts";
+import type { CurrentTracer } from "../runtime/tracing.ts";
 import type { Recipient } from "./deliver.ts";
 import type { DeliveryNotes } from "./delivery-notes.ts";
 import type { DeliveryStats } from "./delivery-stats.ts";
@@ -20,7 +21,10 @@ export interface SubscriptionDeps {
   send: Send;
   stats: DeliveryStats;
   notes: DeliveryNotes;
+  tracing: CurrentTracer;
   log: Logger;
+  /** The channel, `<namespace>/<name>`. */
+  channel: string;
   /** `$JS.API`, or with the JetStream domain. */
   apiPrefix: string;
   /** The consumer is gone; reconcile its channel. */

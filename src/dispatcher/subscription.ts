@@ -207,6 +207,8 @@ export class Subscription {
   #contextFor(settings: SubscriptionSettings): DeliveryContext {
     return {
       send: this.#deps.send,
+      tracing: this.#deps.tracing,
+      scope: { channel: this.#deps.channel, consumer: settings.consumer },
       // What waits between attempts that are made here keeps its bytes.
       pause: (ms) => this.#slots.lend(ms, this.#stopping.signal),
       keep: (bytes) => this.#room.keep(bytes),

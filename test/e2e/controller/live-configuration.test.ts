@@ -156,13 +156,17 @@ it("Knative's config-observability is taken over by both, and what is wrong or w
   await say("config-observability", {
     "metrics-protocol": "grpc",
     "metrics-endpoint": "collector:4317",
-    "tracing-protocol": "stdout",
+    "tracing-protocol": "grpc",
+    "tracing-endpoint": "collector:4317",
   });
   for (const pod of pods) {
     await says(pod, "/readyz", "config-observability: metrics-protocol: grpc is not supported yet");
-    await says(pod, "/readyz", "config-observability: tracing-protocol: stdout has no effect yet");
+    await says(pod, "/readyz", "config-observability: tracing-protocol: grpc is not supported");
     await says(pod, "/metrics", /^200 /);
   }
+  const protocol = "stdout";
+  await say("config-observability", { "tracing-protocol": protocol });
+  await logs(only("dispatcher"), "spans are made", { protocol });
   await say("config-observability", { "tracing-protocol": "zipkin" });
   for (const pod of pods) {
     await says(pod, "/readyz", 'config-observability: tracing-protocol: "none", "stdout"');

@@ -76,7 +76,12 @@ export async function startFlowOne(url: string): Promise<FlowOne> {
     source: sourceOf(said),
     clusterId: "here",
     maxEventBytes: () => undefined,
-    subscribers: { ...parts, dispatch: () => dispatch, note: () => undefined },
+    subscribers: {
+      ...parts,
+      tracing: { current: undefined },
+      dispatch: () => dispatch,
+      note: () => undefined,
+    },
   });
   const queue = createWorkQueue({ concurrency: 1, work: (key) => reconciler.reconcile(key) });
   return {

@@ -70,6 +70,7 @@ beforeAll(async () => {
       routes,
       room,
       log,
+      tracing: { current: undefined },
       metrics: createMetrics(),
       sourceIsDown: () => isSourceDown,
     }),

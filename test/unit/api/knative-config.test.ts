@@ -70,7 +70,7 @@ describe("config-observability", () => {
           endpoint: "http://collector:4318/v1/traces",
           samplingRate: 0.25,
         },
-        notes: ["tracing-protocol: http/protobuf has no effect yet, no spans are made"],
+        notes: [],
       },
     ],
     [

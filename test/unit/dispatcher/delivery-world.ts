@@ -168,6 +168,8 @@ export async function deliveredIn(world: World): Promise<Seen> {
     },
     stopping: stopping.signal,
     maxReplyBytes: 1_000,
+    tracing: { current: undefined },
+    scope: { channel: "default/orders", consumer: "KN_SUB" },
     observe: (role, outcome, failure) =>
       seen.observed.push([role, outcome, failure?.reason].filter(Boolean).join(": ")),
     dispatched: (status) => void seen.dispatched.push(status),
