@@ -68,7 +68,10 @@ export const Environment = z.object({
     ),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .string()
-    .refine((text) => URL.canParse(text), "an http or https url expected")
+    .refine(
+      (text) => /^https?:\/\//.test(text) && URL.canParse(text),
+      "an http or https url expected",
+    )
     .optional()
     .describe(
       "Sends spans to this collector, by OTLP over HTTP to its /v1/traces. Unset: what Knative's config-observability says in a cluster, else no spans are made.",

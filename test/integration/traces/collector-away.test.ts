@@ -13,7 +13,7 @@ const context = {
   traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
   tracestate: "a=b",
 };
-/** Says each OpenTelemetry module that the program loads, on stderr's place in the log. */
+/** Says each OpenTelemetry module that the program loads, among the lines of its log. */
 const WATCH_MODULES = `
 import { registerHooks } from "node:module";
 registerHooks({

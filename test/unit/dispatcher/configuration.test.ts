@@ -38,6 +38,7 @@ describe("the environment", () => {
       CLUSTER_DOMAIN: "cluster.local",
       POD_NAMESPACE: "default",
       KNATIVE_CONFIG_PATH: "/etc/jetstream-channel/knative",
+      OTEL_TRACES_SAMPLER_ARG: 1,
       SERVICE_ACCOUNT_PATH: "/var/run/secrets/kubernetes.io/serviceaccount",
       SECRETS_PATH: "/etc/jetstream-channel/secrets",
     });
@@ -57,6 +58,9 @@ describe("the environment", () => {
     [{ HTTP_PORT: "http" }, /a port number from 0 to 65535 expected\s+→ at HTTP_PORT/],
     [{ ADMIN_PORT: "65536" }, /→ at ADMIN_PORT/],
     [{ LOG_LEVEL: "loud" }, /one of trace, debug, .* expected\s+→ at LOG_LEVEL/],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" }, /an http or https url .*→ at OTEL_EXP/s],
+    [{ OTEL_TRACES_SAMPLER_ARG: "2" }, /a number from 0 to 1 expected\s+→ at OTEL_TRACES_SAMPLER/],
+    [{ OTEL_TRACES_SAMPLER_ARG: "all" }, /a number from 0 to 1 expected/],
   ])("%j is refused with the variable and what is allowed", (env, fault) => {
     expect(() => parseEnvironment(env)).toThrow(fault);
   });
