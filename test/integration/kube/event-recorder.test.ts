@@ -150,11 +150,11 @@ describe("an Event is dropped and counted", () => {
     expect(world.server.requests).toHaveLength(1);
   });
 
-  it("when it is the five hundred and second that waits for a server that does not answer", async () => {
+  it("when it is the two thousand and second that waits for a server that does not answer", async () => {
     world.proxy.swallow("to-client");
-    const recorder = recorderWith({ burst: 1_000 });
+    const recorder = recorderWith({ burst: 3_000 });
     // One is on its way.
-    for (let i = 0; i < 502; i++) recorder.record(happening(`${i}`));
+    for (let i = 0; i < 2_002; i++) recorder.record(happening(`${i}`));
     expect(recorder.dropped()).toBe(1);
   });
 });
