@@ -18,8 +18,21 @@ const faultMinutes = Number(process.env.FAULTS_MINUTES ?? 30);
 /** Faults of the whole operator: take minutes, and are in `npm run test:faults` only. */
 const faults = [
   "e2e/faults/**/*.test.ts",
-  "e2e/dispatcher/{api-server-away,frozen-leader,kills,many,rolling}.test.ts",
+  "e2e/dispatcher/{api-server-away,frozen-leader,kills,many,replicas,rolling}.test.ts",
+  "e2e/kube/api-server-away.test.ts",
 ];
+/** Kills around each step of a migration: are in `npm run test:faults` only. */
+const migrationKills = "integration/consumer/migration-kills.test.ts";
+/** Install the operator where users do, in the namespace knative-eventing. */
+const installed = ["e2e/{cli,helm,whole}/**/*.test.ts", "e2e/controller/program.test.ts"];
+
+/** What all tests of the control plane have in common: each project has an API server of its own, which its files share. */
+const e2e = {
+  globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  maxWorkers: 1,
+};
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -41,6 +54,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["integration/**/*.test.ts"],
+          exclude: [migrationKills],
           provide: { faultMinutes: 0 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -50,14 +64,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...e2e,
           name: "e2e",
           include: ["e2e/**/*.test.ts"],
-          exclude: [...faults],
-          globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // They share one control plane, which needs the machine when nothing else does.
-          maxWorkers: 1,
+          exclude: [...faults, ...installed],
+          // They wait more than they work: beside those of an installation, and when nothing else runs.
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...e2e,
+          name: "e2e-installed",
+          include: installed,
           sequence: { groupOrder: 1 },
         },
       },
@@ -65,7 +85,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "faults",
-          include: [scenarios, ...fuzz],
+          include: [scenarios, migrationKills, ...fuzz],
           provide: { faultMinutes, ...fuzzed(100_000) },
           testTimeout: (faultMinutes + 10) * 60_000,
           hookTimeout: 60_000,
@@ -76,12 +96,10 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...e2e,
           name: "e2e-faults",
-          include: [...faults],
-          globalSetup: [join(import.meta.dirname, "support/e2e-setup.ts")],
+          include: faults,
           testTimeout: 240_000,
-          hookTimeout: 120_000,
-          maxWorkers: 1,
           sequence: { groupOrder: 3 },
         },
       },
