@@ -7,7 +7,6 @@ type Program = keyof Burst["requests"];
 export function clusterTables(figures: ClusterFigures): string {
   const { many, wide, before, after, channels, subscribers } = figures;
   const { controller, dispatcher } = figures.many.requests;
-  const clientNode = figures.clientNodeMiB.toFixed(0);
   return [
     table(["", "", "from the first request on"], readyRows(figures)),
     table(
@@ -23,7 +22,6 @@ export function clusterTables(figures: ClusterFigures): string {
           "memory at rest, all channels (MiB)",
           ...restRow(after, ({ rssMiB }) => rssMiB.toFixed(0)),
         ],
-        ["of these client-node's, which a Pod does not load (MiB)", clientNode, clientNode],
         ["CPU at rest, one channel", ...restRow(before, share)],
         ["CPU at rest, all channels", ...restRow(after, share)],
       ],

@@ -21,7 +21,6 @@ import { type Installation, install } from "../test/support/installation.ts";
 import type { KubeClient, KubeObject } from "../test/support/kube-client.ts";
 import type { RunningPod } from "../test/support/kubelet/running-pod.ts";
 import { startNatsServer } from "../test/support/nats-server.ts";
-import { clientNodeMiB } from "./client-node-memory.ts";
 import { childNamed, measureUsage } from "./cpu-time.ts";
 import type { Surroundings } from "./experiment.ts";
 import { followReadiness, type Readiness } from "./readiness-watch.ts";
@@ -73,7 +72,6 @@ export interface ClusterFigures {
   quietWrites: Map<string, number>;
   dispatcherStartMs: number;
   /** Of each program's memory: what it would not load in a real cluster. */
-  clientNodeMiB: number;
 }
 
 interface Place {
@@ -118,7 +116,6 @@ export async function measureCluster({
     ...{ many, wide, before, after, quietMs },
     quietWrites: countBy(quiet, (event) => `${nameOf(event)}: ${whatOf(event)}`),
     dispatcherStartMs: await restartDispatcher(place),
-    clientNodeMiB: await clientNodeMiB(),
   };
 }
 
