@@ -1,11 +1,12 @@
 /**
- * Writes the tables of docs/reference.md, between its markers, out of the schemas of src/api and the facts of field-facts.ts. The text around
+ * Writes the tables of docs/reference.md, between its markers, out of the schemas of src/api and of the two environments, and the facts of field-facts.ts. The text around
  * them is the page's own.
  */
 import { z } from "zod";
 import { NatsJetStreamChannel } from "../../src/api/channel.ts";
 import { NatsConfigFile } from "../../src/api/nats-config.ts";
-import { Environment } from "../../src/dispatcher/configuration.ts";
+import { Environment as ControllerEnvironment } from "../../src/controller/configuration.ts";
+import { Environment as DispatcherEnvironment } from "../../src/dispatcher/configuration.ts";
 import { FIELD_FACTS } from "./field-facts.ts";
 import { type FieldRow, fieldRows } from "./field-rows.ts";
 import type { Schema } from "./structural-schema.ts";
@@ -25,7 +26,8 @@ export function withTables(page: string): string {
 
 function tableOf(name: string): string {
   if (name === "the configuration file") return configurationTable();
-  if (name === "the environment") return environmentTable();
+  if (name === "the dispatcher's environment") return environmentTable(DispatcherEnvironment);
+  if (name === "the controller's environment") return environmentTable(ControllerEnvironment);
   const schema = schemaAt(schemaOf(NatsJetStreamChannel), name);
   const isList = schema.items !== undefined;
   const rows = fieldRows(schema.items ?? schema, isList ? `${name}[]` : name, ELSEWHERE);
@@ -68,8 +70,8 @@ function configurationTable(): string {
   return markdown(["key", "meaning", "default"], cells);
 }
 
-function environmentTable(): string {
-  const cells = Object.entries(Environment.shape).map(([name, field]) => {
+function environmentTable({ shape }: z.ZodObject): string {
+  const cells = Object.entries(shape).map(([name, field]) => {
     const given = field instanceof z.ZodDefault ? field.def.defaultValue : undefined;
     return [code(name), text(field.description ?? ""), text(shownDefault(given))];
   });

@@ -6,7 +6,8 @@ import { withTables } from "../../../config/generate/reference.ts";
 import { NatsJetStreamChannel } from "../../../src/api/channel.ts";
 import * as names from "../../../src/api/names.ts";
 import { NatsConfigFile } from "../../../src/api/nats-config.ts";
-import { Environment } from "../../../src/dispatcher/configuration.ts";
+import { Environment as ControllerEnvironment } from "../../../src/controller/configuration.ts";
+import { Environment as DispatcherEnvironment } from "../../../src/dispatcher/configuration.ts";
 import { REFERENCE_PAGE, referenceRows } from "../../support/reference-page.ts";
 
 const page = readFileSync(REFERENCE_PAGE, "utf8");
@@ -45,9 +46,12 @@ describe("docs/reference.md has one row", () => {
     expect(leaves(rows)).toEqual([...new Set(keys)].sort());
   });
 
-  it("for each variable of the environment", () => {
-    const rows = referenceRows("the environment").map(({ path }) => path);
-    expect(rows).toEqual(Object.keys(Environment.shape));
+  it.each([
+    ["the dispatcher's environment", DispatcherEnvironment],
+    ["the controller's environment", ControllerEnvironment],
+  ])("for each variable of %s", (of, { shape: variables }) => {
+    const rows = referenceRows(of).map(({ path }) => path);
+    expect(rows).toEqual(Object.keys(variables));
   });
 
   it("for each annotation of a channel", () => {
@@ -70,7 +74,12 @@ describe("a row of docs/reference.md", () => {
     }
   });
 
-  it.each(["status", "the configuration file", "the environment"])("of %s has a meaning", (of) => {
+  it.each([
+    "status",
+    "the configuration file",
+    "the dispatcher's environment",
+    "the controller's environment",
+  ])("of %s has a meaning", (of) => {
     expect(referenceRows(of).filter(({ meaning }) => !meaning.endsWith("."))).toEqual([]);
   });
 });
