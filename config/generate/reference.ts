@@ -1,6 +1,6 @@
 /**
- * Writes the tables of docs/reference.md, between its markers, out of the schemas of src/api and of the two environments, and the facts of field-facts.ts. The text around
- * them is the page's own.
+ * Writes the tables of docs/reference.md, between its markers, out of the schemas of src/api, those of the programs' environments, and the facts of
+ * field-facts.ts. The text around them is the page's own.
  */
 import { z } from "zod";
 import { NatsJetStreamChannel } from "../../src/api/channel.ts";
