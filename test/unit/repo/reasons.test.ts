@@ -12,7 +12,7 @@ const SOURCES = globSync(join(ROOT, "src/{controller,dispatcher,api}/**/*.ts"))
   .map((path) => readFileSync(path, "utf8"))
   .map((text) => text.replaceAll(/^\s*(\/\/|\/?\*).*$/gm, ""));
 
-const AFTER_REASON = /\breason\??\s*(?::|={1,3})((?:[^,;{}]|\$\{[^}]*\})*)/g;
+const AFTER_REASON = /\breason\??\s*(?::|={1,3})((?:\$\{[^}]*\}|[^,;{}])*)/g;
 const REASON_FIRST = /\b(?:statusWithout|unresolved)\(\s*("\w+")/g;
 const SAID = /#say\(\s*([^,]+,\s*[^,]+)/g;
 const LIST = /\b[A-Z]+_REASONS\b[^=;]*=\s*([[{][^\]}]*)/g;
@@ -103,6 +103,6 @@ function quotedIn(text: string): string[] {
 function rowsBelow(page: string, heading: string): string[][] {
   const [, section = ""] = page.split(`\n## ${heading}\n`);
   const [text = ""] = section.split("\n## ");
-  const rows = [...text.matchAll(/^\| (.*) \|$/gm)].map(([, row = ""]) => row.split(" | "));
-  return rows.slice(1);
+  const rows = [...text.matchAll(/^\|(.*)\|$/gm)].map(([, row = ""]) => row.split("|"));
+  return rows.slice(2);
 }
