@@ -3,6 +3,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { commandsIn, fencedBlocks } from "../../support/documents.ts";
 import { CHART, helm, helmIsThere } from "../../support/helm.ts";
 
+/** Is NATS' own chart, whose values are looked up by a person. */
+const OTHERS_CHART = "nats/nats";
+
 beforeAll(...helmIsThere);
 
 const blocks = fencedBlocks("sh")
@@ -21,6 +24,7 @@ describe.each(blocks)("the helm commands of $at", ({ commands }) => {
         .map((word) => word.split("=")[0]);
       const unknown = options.filter((option) => !new RegExp(`[ ,]${option}[ ,]`).test(output));
       expect(unknown, verb).toEqual([]);
+      if (words.includes(OTHERS_CHART)) continue;
       const values = words.flatMap((word, at) =>
         words[at - 1] === "--set" ? ["--set", word] : [],
       );
