@@ -26,7 +26,6 @@ import { WaitingRetries } from "./waiting-retries.ts";
 const PAUSED_DELAY_MS = 1_000;
 /** The server is away, and nobody is called again for what was settled before: see settlement-memory.ts. */
 const NOT_NOW: Verdict = { do: "nak", afterMs: PAUSED_DELAY_MS, because: "unfinished" };
-/** The longest delay that a timer takes. */
 
 const SETTLED_BY_NAK = {
   failed: "retried",
@@ -104,11 +103,13 @@ export class Subscription {
   attach(state: ConsumerState): boolean {
     if (this.#state === "stopped") return false;
     const isOther = this.#memory.attach(state);
-    if (isOther) this.#inFlight.disown();
+    if (isOther) {
+      this.#inFlight.disown();
+      this.#deps.acks.forget(this.#settings.stream, this.#settings.consumer);
+    }
     this.#pending = state.pending;
-    if (this.#state === "attached") return isOther;
+    if (!this.attached) this.#loop.start();
     this.#state = "attached";
-    this.#loop.start();
     return isOther;
   }
 
@@ -295,10 +296,9 @@ export class Subscription {
   }
 
   #settleForGood(held: InFlightMessage, as: SettledAs, reason: string): void {
-    const { reply } = held.position;
     const forMs = 2 * this.#settings.ackWaitMs;
-    if (as === "ack") this.#deps.acks.ack(reply, forMs);
-    else this.#deps.acks.term(reply, { reason, forMs });
+    if (as === "ack") this.#deps.acks.ack(held.position.reply, forMs);
+    else this.#deps.acks.term(held.position.reply, { reason, forMs });
     this.#memory.remember(held.position, as);
   }
 

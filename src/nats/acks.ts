@@ -13,6 +13,7 @@
  */
 import type { Msg } from "@nats-io/transport-node";
 import type { Connection } from "./connection.ts";
+import { isDeliveryOf } from "./delivery.ts";
 import { NANOS_PER_MS } from "./jetstream.ts";
 import { ReplySlots } from "./reply-slots.ts";
 import { perTurn } from "./turn.ts";
@@ -53,7 +54,7 @@ export class Acks {
     });
     connection.listen({
       connected: () => this.#slots.visit((settlement) => this.#send(settlement)),
-      elsewhere: () => this.#forget(),
+      elsewhere: () => this.#forget(() => true),
     });
     this.#sweeper = setInterval(() => this.#sweep(), RESEND_AFTER_MS / 2);
   }
@@ -85,6 +86,14 @@ export class Acks {
     this.#unconfirmed(subject, WORKING);
   }
 
+  /**
+   * Drops what is not settled yet of a consumer that was made again: reply subjects name stream and consumer
+   * and no life of theirs, so that it would settle messages of the next one.
+   */
+  forget(stream: string, consumer: string): void {
+    this.#forget((subject) => isDeliveryOf(subject, stream, consumer));
+  }
+
   /** Sends what is collected; resolves when nothing is unconfirmed, or after `withinMs`. */
   async settled(withinMs: number): Promise<void> {
     this.#flushNaks();
@@ -103,9 +112,11 @@ export class Acks {
   }
 
   /** What was delivered elsewhere is not settled here; it is delivered there again. */
-  #forget(): void {
-    this.#naks = [];
-    this.#slots.visit((settlement) => this.#confirmed(settlement));
+  #forget(isOver: (subject: string) => boolean): void {
+    this.#naks = this.#naks.filter(({ subject }) => !isOver(subject));
+    this.#slots.visit((settlement) => {
+      if (isOver(settlement.subject)) this.#confirmed(settlement);
+    });
   }
 
   #unconfirmed(subject: string, payload: Uint8Array): void {

@@ -29,7 +29,7 @@ const V2_OFFSET = 6;
  */
 export function deliveryPosition(reply: string): DeliveryPosition {
   const tokens = reply.split(".");
-  const offset = tokens.length === V1_TOKENS ? V1_OFFSET : V2_OFFSET;
+  const offset = countOffset(tokens);
   const number = (index: number): number => Number(tokens[offset + index]);
   return {
     reply,
@@ -39,6 +39,17 @@ export function deliveryPosition(reply: string): DeliveryPosition {
     storedAtMs: number(3) / NANOS_PER_MS,
     pending: number(4),
   };
+}
+
+/** Tells whether a reply subject is of a delivery of this consumer, or of another of its name. */
+export function isDeliveryOf(reply: string, stream: string, consumer: string): boolean {
+  const tokens = reply.split(".");
+  const offset = countOffset(tokens);
+  return tokens[offset - 2] === stream && tokens[offset - 1] === consumer;
+}
+
+function countOffset(tokens: string[]): number {
+  return tokens.length === V1_TOKENS ? V1_OFFSET : V2_OFFSET;
 }
 
 /**

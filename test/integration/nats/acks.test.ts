@@ -113,6 +113,41 @@ it("is sent again while nobody serves the consumer, and is confirmed by whoever 
   }
 });
 
+it("settles nothing more of a consumer that is forgotten, and goes on for every other one", async () => {
+  const orphaned = new Acks(connection);
+  const taken: string[] = [];
+  try {
+    const position = "1.1.1.1.0";
+    const kept = `$JS.ACK.${stream}.KEPT.${position}`;
+    // As if the leaders of both consumers were away: nobody listens to these.
+    orphaned.ack(`$JS.ACK.${stream}.GONE.${position}`, 60_000);
+    orphaned.term(`$JS.ACK.hub.HASH.${stream}.GONE.${position}`, { reason: "r", forMs: 60_000 });
+    orphaned.ack(kept, 60_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await connection.current?.flush();
+    expect(orphaned.unconfirmed).toBe(3);
+    for (const subjects of [`$JS.ACK.${stream}.>`, `$JS.ACK.hub.HASH.${stream}.>`]) {
+      nc.subscribe(subjects, {
+        callback: (_error, message) => {
+          taken.push(message.subject);
+          message.respond();
+        },
+      });
+    }
+    await nc.flush();
+    orphaned.ack(`$JS.ACK.${stream}.GONE.${position}`, 60_000);
+    orphaned.nak(`$JS.ACK.${stream}.GONE.${position}`, 5_000);
+    orphaned.nak(kept, 5_000);
+    orphaned.forget(stream, "GONE");
+    expect(orphaned.unconfirmed).toBe(1);
+    await eventually(() => orphaned.unconfirmed === 0, seconds(20, "the other's confirmation"));
+    await eventually(() => taken.length === 2, seconds(10, "the other's nak"));
+    expect(taken).toEqual([kept, kept]);
+  } finally {
+    orphaned.close();
+  }
+});
+
 it.each([
   { delayMs: 0, atLeastMs: 0 },
   { delayMs: 30, atLeastMs: 29 },
