@@ -176,8 +176,7 @@ export class Connection {
       if (this.#closing.signal.aborted || this.#nc !== old) {
         await opened.nc?.close();
       } else if (opened.nc !== undefined) {
-        this.#moveTo(opened.nc, opened);
-        void this.#drain(old);
+        this.#moveTo(old, opened.nc, opened);
       } else {
         this.#keepLogin(opened.failed);
         await this.#renew.wait();
@@ -186,13 +185,16 @@ export class Connection {
     this.#renew = undefined;
   }
 
-  #moveTo(nc: NatsConnection, attempt: Attempt): void {
+  #moveTo(old: NatsConnection, nc: NatsConnection, attempt: Attempt): void {
+    const isElsewhere = this.#isElsewhere(nc, attempt.target);
     const what = attempt.target === this.#usedTarget ? "login to" : "configuration of";
     this.#log.info(`${what} nats changed, going over to a new connection`);
     this.#nc = undefined;
     this.#denials = new Denials();
     for (const listener of this.#listeners) listener.disconnected?.();
     this.#connected(nc, attempt);
+    // What it would still bring is another JetStream's, and must not be settled over the new one.
+    void (isElsewhere ? old.close() : this.#drain(old));
   }
 
   #keepLogin(error: string): void {

@@ -159,12 +159,15 @@ export class PullLoop {
     this.#end("broken");
     const inbox = createInbox();
     this.#inbox = inbox;
-    this.#subscription = nc.subscribe(`${inbox}.*`, {
+    const subscription = nc.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
+        // The client hands over what comes while it closes, of a JetStream that was left.
+        if (subscription.isClosed()) return;
         if (error === null) this.#received(message, inbox);
         else this.#options.log.error({ error: errorMessage(error) }, "pull subscription failed");
       },
     });
+    this.#subscription = subscription;
     this.wake();
   }
 

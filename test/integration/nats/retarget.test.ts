@@ -29,7 +29,7 @@ async function settledAt({ url }: NatsServer): Promise<{ nc: NatsConnection; see
   return { nc, seen };
 }
 
-it("an unconfirmed ack goes over to another way to the same server, and not to another server", async () => {
+it("an unconfirmed ack goes over to another way to the same server, and not to another server, and nothing comes of the old one then", async () => {
   const atFirst = await settledAt(first);
   const atSecond = await settledAt(second);
   const connection = new Connection({ servers: [first.url], name: "test", log });
@@ -58,9 +58,16 @@ it("an unconfirmed ack goes over to another way to the same server, and not to a
     expect(acks.unconfirmed).toBe(1);
 
     news.length = 0;
+    const old = connection.current?.subscribe("deliveries", { callback: () => undefined });
+    let isLeftAtOnce: boolean | undefined;
+    connection.listen({
+      // The turn of the change is over before anything can come.
+      elsewhere: () => queueMicrotask(() => (isLeftAtOnce = old?.isClosed())),
+    });
     connection.retarget({ servers: [second.url] });
     await isAt(second, "127.0.0.1");
     expect(news).toEqual(["disconnected", "elsewhere", "connected"]);
+    expect(isLeftAtOnce).toBe(true);
     expect(acks.unconfirmed).toBe(0);
     acks.ack("settle.two", 60_000);
     await eventually(() => atSecond.seen.length > 0, { within, what: "the ack of the second one" });
