@@ -186,6 +186,8 @@ export class Subscription {
 
   /** Does what is due, a few times a second: tells the server what is still worked on. True while there is more. */
   tick(now: number): boolean {
+    // Failures and retries that are noted would keep it for ever.
+    if (this.#state === "stopped" && this.#inFlight.size === 0) return false;
     this.#inFlight.beatDue(now, this.#settings.ackWaitMs, ({ position }) =>
       this.#deps.acks.working(position.reply),
     );

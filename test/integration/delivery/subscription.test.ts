@@ -138,3 +138,13 @@ it("does not settle an event of a consumer's next life by what was left unconfir
   subscription.attach(await makeConsumer());
   expect(acks.unconfirmed).toBe(0);
 });
+
+it("has nothing left to watch over when it was stopped while its subscriber fails", async () => {
+  subscription.attach(await makeConsumer());
+  await deliverOne();
+  answer?.(503);
+  await subscription.finished();
+  expect(subscription.tick(performance.now())).toBe(true);
+  await subscription.stop();
+  expect(subscription.tick(performance.now())).toBe(false);
+});
