@@ -11,14 +11,14 @@ export interface PublishRefusal {
 export type PubAck =
   | { outcome: "stored"; duplicate: boolean; sequence: number }
   | PublishRefusal
-  /** Nobody could decide: no stream listens, a leader is being elected, a copy is in process. */
-  | { outcome: "unavailable"; reason: string };
+  /** Nobody could decide: no stream listens, or a leader is being elected. */
+  | { outcome: "unavailable"; reason: string }
+  /** An earlier copy is not stored by most replicas yet; what becomes of it is its answer. */
+  | { outcome: "in-process"; reason: string };
 
 /** JetStream's error codes (`err_code`) that mean something of their own to a sender. */
-const UNAVAILABLE_CODES = new Set([
-  10008, // JetStream system temporarily unavailable
-  10158, // duplicate message id is in process
-]);
+const UNAVAILABLE_CODE = 10008; // JetStream system temporarily unavailable
+const IN_PROCESS_CODE = 10158; // duplicate message id is in process
 const FULL_CODES = new Set([
   10002, // resource limits exceeded for account
   10023, // insufficient resources
@@ -70,7 +70,8 @@ export function pubAckFor(reply: Msg, stream: string): PubAck {
 function refusal(error: NonNullable<PubAckBody["error"]>): PubAck {
   const code = error.err_code ?? 0;
   const reason = `${error.description ?? "no reason given"} (${error.code}/${code})`;
-  if (UNAVAILABLE_CODES.has(code)) return { outcome: "unavailable", reason };
+  if (code === UNAVAILABLE_CODE) return { outcome: "unavailable", reason };
+  if (code === IN_PROCESS_CODE) return { outcome: "in-process", reason };
   if (FULL_CODES.has(code)) return { outcome: "full", reason };
   if (TOO_LARGE_CODES.has(code)) return { outcome: "too-large", reason };
   if (code === RATE_LIMITED_CODE || error.code === TOO_MANY_REQUESTS) {

@@ -166,6 +166,11 @@ export class Publisher {
       pending.onUnavailable();
       return;
     }
+    if (ack.outcome === "in-process") {
+      // The stream is there and at it: the next copy has its time, as after no answer at all.
+      pending.obstacle = ack.reason;
+      return;
+    }
     if (ack.outcome === "wrong-stream") pending.onUnavailable();
     this.#settle(pending, ack);
   }

@@ -53,7 +53,7 @@ describe("an answer to a publish", () => {
 
   it.each([
     [503, 10008, "unavailable"],
-    [409, 10158, "unavailable"],
+    [409, 10158, "in-process"],
     [400, 10002, "full"],
     [503, 10023, "full"],
     [500, 10028, "full"],
