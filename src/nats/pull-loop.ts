@@ -57,6 +57,7 @@ export interface PullLoopOptions {
 }
 
 const WATCHDOG_MS = 1_000;
+const LATE_MS = 1.5 * WATCHDOG_MS;
 /**
  * The times of a pull after one that brought something or ended early. Around a change of leaders one can
  * arrive where nobody serves it any more, or yet, and nobody says so: where events flow that is noticed
@@ -93,6 +94,7 @@ export class PullLoop {
   #backoffMs = 0;
   #backoff: NodeJS.Timeout | undefined;
   #unansweredAt = -Infinity;
+  #watchedAt = performance.now();
   #denied: string | undefined;
 
   constructor(options: PullLoopOptions) {
@@ -273,13 +275,27 @@ export class PullLoop {
     this.#isBusy = true;
   }
 
-  /** Gives up a pull that has been silent for more than two heartbeats, and some of the time of another. */
+  /** After this program stood still, what came meanwhile is yet to be read: nothing was silent but itself. */
   #watch(): void {
-    if (this.#open === undefined) return;
     const now = performance.now();
-    const silentMs = now - this.#open.heardAt;
+    const isLate = now - this.#watchedAt > LATE_MS;
+    this.#watchedAt = now;
+    if (isLate || this.#silentMs() === 0) return;
+    // A shorter stall, too, has run this timer before the sockets.
+    setImmediate(() => this.#giveUpSilent());
+  }
+
+  /** Tells how long the open pull has been silent, if for more than two heartbeats, and some of the time of another. */
+  #silentMs(): number {
+    if (this.#open === undefined) return 0;
+    const silentMs = performance.now() - this.#open.heardAt;
     const { heartbeatMs } = this.#open.size;
-    if (silentMs < 2 * heartbeatMs + Math.min(WATCHDOG_MS, heartbeatMs)) return;
+    return silentMs < 2 * heartbeatMs + Math.min(WATCHDOG_MS, heartbeatMs) ? 0 : silentMs;
+  }
+
+  #giveUpSilent(): void {
+    const silentMs = this.#silentMs();
+    if (silentMs === 0) return;
     if (this.#denied === undefined)
       this.#options.log.warn({ silentMs: Math.round(silentMs) }, "pull went silent, pulling again");
     this.#end("broken");

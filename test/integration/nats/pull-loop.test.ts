@@ -151,6 +151,18 @@ it("makes a pull again within seconds that nobody serves and nobody denies, wher
   expect((pulledAt[2] ?? 0) - (pulledAt[1] ?? 0)).toBeLessThan(5_000);
 });
 
+it.each([1_200, 2_500])("keeps its pull when this program stands still for %i ms", async (ms) => {
+  const seen = startLoop(() => ({ ...MINUTE, heartbeatMs: 300 }));
+  await eventually(
+    async () => (await jsm.consumers.info(stream, "C")).num_waiting === 1,
+    seconds(10, "a pull is open"),
+  );
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  await publish(1);
+  await eventually(() => seen.messages.length === 1, seconds(10, "the message comes"));
+  expect(seen.ends).toEqual([]);
+});
+
 it("says that nobody answers its pulls, and goes on by itself when somebody does again", async () => {
   await jsm.consumers.delete(stream, "C");
   const seen = startLoop(() => MINUTE);
