@@ -39,9 +39,10 @@ export function receiveCounters(metrics: Metrics, channel: string) {
       let counter = types.get(type);
       if (counter === undefined) {
         const label = typeLabel(metrics, type);
-        counter = metrics.receivedByType.of({ channel, cloudevents_type: label });
-        // What is not told apart is not remembered either.
-        if (label === type) types.set(type, counter);
+        counter =
+          types.get(label) ?? metrics.receivedByType.of({ channel, cloudevents_type: label });
+        // What is not told apart is not remembered, but for what it is counted as.
+        types.set(label, counter);
       }
       counter.inc();
     },

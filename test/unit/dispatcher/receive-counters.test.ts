@@ -81,3 +81,12 @@ it("goes with its channel", async () => {
   ].map(([labels]) => (labels as Record<string, string>).channel);
   expect(kept).toEqual(["default/another", "default/another"]);
 });
+
+it("does not come back for the others by an event that is stored after its channel is gone", async () => {
+  const metrics = createMetrics();
+  const { countType } = receiveCounters(metrics, CHANNEL);
+  countType("x".repeat(129));
+  removeChannelSeries(metrics, CHANNEL);
+  countType("x".repeat(130));
+  expect(await valuesOf(metrics.receivedByType)).toEqual([]);
+});
