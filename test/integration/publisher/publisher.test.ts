@@ -108,18 +108,26 @@ describe("a published event", () => {
     });
   });
 
-  it("whose answer does not come is sent again after a second, and then after two", async () => {
+  it.each([
+    { what: "whose answer does not come", answer: undefined },
+    {
+      what: "whose first copy is in process",
+      answer: { error: { code: 409, err_code: 10158, description: "in process" } },
+    },
+  ])("$what is sent again after a second, and then after two", async ({ answer }) => {
     const copiesAt: number[] = [];
     const slow = nc.subscribe("silent", {
       callback: (_error, message) => {
         copiesAt.push(performance.now());
         if (copiesAt.length === 3) message.respond(JSON.stringify({ stream: "SILENT", seq: 1 }));
+        else if (answer !== undefined) message.respond(JSON.stringify(answer));
       },
     });
     await nc.flush();
-    await withPublisher({}, async ({ publish }) => {
+    await withPublisher({}, async ({ publish, unavailable }) => {
       const result = await publish({ stream: "SILENT", id: "a" });
       expect(result).toMatchObject({ outcome: "stored" });
+      expect(unavailable()).toBe(0);
     });
     slow.unsubscribe();
     const gaps = copiesAt.slice(1).map((at, index) => at - (copiesAt[index] ?? 0));
