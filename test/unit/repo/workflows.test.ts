@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,7 +9,8 @@ interface Workflow {
   jobs: Record<string, { permissions?: Record<string, string>; steps: { uses?: string }[] }>;
 }
 
-const folder = join(import.meta.dirname, "../../../.github/workflows");
+const root = join(import.meta.dirname, "../../..");
+const folder = join(root, ".github/workflows");
 
 describe.each(readdirSync(folder))("workflow %s", (name) => {
   const text = readFileSync(join(folder, name), "utf8");
@@ -38,5 +40,19 @@ describe.each(readdirSync(folder))("workflow %s", (name) => {
   it("puts nothing into a shell that is not of the workflow itself", () => {
     const runs = text.match(/run: .*\$\{\{.*/g) ?? [];
     expect(runs.filter((one) => one !== `run: $\{{ matrix.run }}`)).toEqual([]);
+  });
+});
+
+describe("the chart of a release", () => {
+  const text = readFileSync(join(folder, "release.yml"), "utf8");
+
+  it("has its images where the release has pushed them", () => {
+    const values = join(root, "charts/jetstream-channel/values.yaml");
+    const [edit = ""] = text.match(/sed -i .*(?= charts\/jetstream-channel\/values\.yaml)/) ?? [];
+    const script = `registry=registry.example/team; ${edit.replace("sed -i", "sed")} "$0"`;
+    const changed = execFileSync("bash", ["-euc", script, values], { encoding: "utf8" });
+    expect(parseYaml(changed)[0]).toMatchObject({
+      global: { imageRegistry: "registry.example/team" },
+    });
   });
 });
