@@ -46,6 +46,13 @@ describe.each(readdirSync(folder))("workflow %s", (name) => {
 describe("the chart of a release", () => {
   const text = readFileSync(join(folder, "release.yml"), "utf8");
 
+  it("is packaged by the Helm that the tests use", () => {
+    const mod = readFileSync(join(root, "test/support/tools/helm/go.mod"), "utf8");
+    const [, tested] = mod.match(/helm\.sh\/helm\/v4 (v\S+)/) ?? [];
+    expect(tested).toBeDefined();
+    expect(text).toContain(`with: { version: ${tested} }`);
+  });
+
   it("has its images where the release has pushed them", () => {
     const values = join(root, "charts/jetstream-channel/values.yaml");
     const [edit = ""] = text.match(/sed -i .*(?= charts\/jetstream-channel\/values\.yaml)/) ?? [];
