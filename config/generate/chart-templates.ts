@@ -1,8 +1,9 @@
 /**
  * Makes the templates of the chart that come from src/api: the CustomResourceDefinition and the admission policies, as in config/, with what
- * depends on values put in.
+ * depends on values put in; and what values may not set of a dispatcher.
  */
 import { dump } from "js-yaml";
+import { RESERVED_LABELS, RESERVED_VARIABLES } from "../../src/api/pod-settings.ts";
 import { admissionPolicies } from "./admission-policies.ts";
 import { channelCrd } from "./channel-crd.ts";
 
@@ -39,11 +40,24 @@ export function generatedTemplates(): Map<string, string> {
   return new Map([
     ["300-natsjetstreamchannel.yaml", onlyIf(".Values.crds.install", crd)],
     ["310-admission-policies.yaml", onlyIf(".Values.admissionPolicy.enabled", policies)],
+    [
+      "_reserved.tpl",
+      [
+        HEADER,
+        listOf("reservedLabels", RESERVED_LABELS),
+        listOf("reservedVariables", RESERVED_VARIABLES),
+      ].join(""),
+    ],
   ]);
 }
 
 function onlyIf(condition: string, text: string): string {
   return `${HEADER}{{- if ${condition} }}\n${text}{{- end }}\n`;
+}
+
+/** Writes a list that templates read with `fromJsonArray`. */
+function listOf(name: string, entries: readonly string[]): string {
+  return `{{- define "jetstream-channel.${name}" -}}\n${JSON.stringify(entries)}\n{{- end }}\n`;
 }
 
 function templateOf(objects: readonly object[], replacements: readonly Replacement[]): string {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { RESERVED_LABELS, RESERVED_VARIABLES } from "../../../src/api/pod-settings.ts";
 import { helmIsThere } from "../../support/helm.ts";
 import { rendered } from "./rendered.ts";
 
@@ -86,6 +87,39 @@ describe("values that contradict each other are refused with a sentence", () => 
       "controller.extraEnv: LOG_LEVEL is set by the chart",
     ],
   ])("%j", async (values, sentence) => {
+    await expect(rendered(values)).rejects.toThrow(sentence);
+  });
+});
+
+describe("what the controller would refuse of dispatchers is refused with a sentence", () => {
+  const [label = ""] = RESERVED_LABELS;
+  const labels = { team: "a", [label]: "b" };
+  const env = [{ name: "TZ" }, { name: RESERVED_VARIABLES[0], value: "a" }];
+  const namespaceDefault = "dispatcher.namespaceDefaults.orders";
+
+  it.concurrent.each([
+    ...RESERVED_LABELS.map((key) => [{ global: { labels: { [key]: "a" } } }, "global.labels", key]),
+    [{ controller: { labels } }, "controller.labels", label],
+    [{ dispatcher: { labels } }, "dispatcher.labels", label],
+    [
+      { dispatcher: { namespaceDefaults: { orders: { labels } } } },
+      `${namespaceDefault}.labels`,
+      label,
+    ],
+  ] as [object, string, string][])("%j", async (values, path, key) => {
+    await expect(rendered(values)).rejects.toThrow(`${path}: ${key} selects Pods or says whose`);
+  });
+
+  it.concurrent.each([
+    ...RESERVED_VARIABLES.map((name) => [
+      { dispatcher: { extraEnv: [{ name, value: "a" }] } },
+      `dispatcher.extraEnv: ${name} is set by the controller`,
+    ]),
+    [
+      { dispatcher: { namespaceDefaults: { orders: { env } } } },
+      `${namespaceDefault}.env: ${env[1]?.name} is set by the controller`,
+    ],
+  ] as [object, string][])("%j", async (values, sentence) => {
     await expect(rendered(values)).rejects.toThrow(sentence);
   });
 });
