@@ -63,6 +63,13 @@ describe("values that contradict each other are refused with a sentence", () => 
     ],
     [{ autoscaling: { keda }, dispatcher: { replicas: 2 } }, "dispatcher.replicas: unset expected"],
     [
+      {
+        autoscaling: { enabled: true },
+        dispatcher: { resources: { requests: { memory: "1Gi" }, limits: { memory: "1Gi" } } },
+      },
+      "dispatcher.resources: requests.cpu expected while autoscaling is enabled",
+    ],
+    [
       { autoscaling: { minReplicas: 6 } },
       "autoscaling.maxReplicas: at least autoscaling.minReplicas (6) expected, got 5",
     ],
@@ -86,8 +93,26 @@ describe("values that contradict each other are refused with a sentence", () => 
       { controller: { extraEnv: [{ name: "LOG_LEVEL", value: "debug" }] } },
       "controller.extraEnv: LOG_LEVEL is set by the chart",
     ],
+    [
+      { dispatcher: { logLevel: "info", extraEnv: [{ name: "LOG_LEVEL", value: "debug" }] } },
+      "dispatcher.extraEnv: no LOG_LEVEL expected beside dispatcher.logLevel",
+    ],
   ])("%j", async (values, sentence) => {
     await expect(rendered(values)).rejects.toThrow(sentence);
+  });
+});
+
+describe("values that only seem to contradict each other are taken", () => {
+  it.concurrent.each([
+    {
+      autoscaling: { enabled: true },
+      dispatcher: { resources: { requests: { cpu: "1" } } },
+    },
+    { autoscaling: { enabled: true }, dispatcher: { resources: { limits: { cpu: 2 } } } },
+    { dispatcher: { resources: { requests: { memory: "1Gi" } } } },
+    { dispatcher: { extraEnv: [{ name: "LOG_LEVEL", value: "debug" }] } },
+  ])("%j", async (values) => {
+    expect((await rendered(values)).has("ConfigMap/config-ch-jetstream-defaults")).toBe(true);
   });
 });
 
