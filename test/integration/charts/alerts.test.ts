@@ -74,7 +74,8 @@ const plays: Play[] = (
     ["DeadLetters", "none came for long", { [letters]: "7x40" }, "30m", undefined],
     ["EventsGivenUp", "the first one is", { [givenUp]: "0x5 1x20" }, "10m", ONE],
     ["EventsGivenUp", "none was for long", { [givenUp]: "3x40" }, "30m", undefined],
-    ["DispatcherDown", "none is there", { up: "1x20" }, "10m", {}],
+    ["DispatcherDown", "none is there, and a channel is", { [ready]: "0x20" }, "10m", {}],
+    ["DispatcherDown", "none is there, and no channel", { up: "1x20" }, "10m", undefined],
     [
       "DispatcherDown",
       "none leads",
