@@ -40,7 +40,7 @@ export async function checkApi(cluster: Cluster): Promise<Line[]> {
 /** Looks at the type: there, served, and with every field that this release knows. */
 export function checkCrd({ client }: Cluster): Promise<Line[]> {
   const check = "CRD";
-  const remedy = "kubectl apply -f config/300-natsjetstreamchannel.yaml";
+  const remedy = installing("config/300-natsjetstreamchannel.yaml");
   return guarded(check, async () => {
     const found = await orUndefined(
       client.get(RESOURCES.customResourceDefinitions, { name: CRD }, WAIT),
@@ -131,7 +131,7 @@ async function deploymentLine({ client }: Cluster, check: string, at: At): Promi
   if (found === undefined) {
     const remedy =
       check === "controller"
-        ? "kubectl apply -f config/; with another namespace: --system-namespace"
+        ? `${installing("config/")}; with another namespace: --system-namespace`
         : "the controller makes it: see its lines here, and its log";
     return fail(check, `${what} is not there`, remedy);
   }
@@ -193,6 +193,11 @@ function configMap(
   name: string,
 ): Promise<ConfigMap | undefined> {
   return orUndefined(client.get(RESOURCES.configMaps, { namespace, name }, WAIT));
+}
+
+/** Says both ways, since nothing tells how it was installed, and each would undo what was set in the other one. */
+function installing(path: string): string {
+  return `helm upgrade …, or kubectl apply -f ${path} where it was installed so (docs/kubernetes.md#install)`;
 }
 
 async function orUndefined<Answer>(answer: Promise<Answer>): Promise<Answer | undefined> {
