@@ -74,7 +74,7 @@ export function checkGoWebhooks({ client }: Cluster): Promise<Line[]> {
   });
 }
 
-/** Judges the ConfigMaps of the controller, and of the dispatchers in the given namespaces. */
+/** Judges the ConfigMaps of the controller, and of the dispatchers in the given namespaces, each by itself. */
 export function checkConfig(cluster: Cluster, namespaces: readonly string[]): Promise<Line[]> {
   return guarded("configuration", async () => {
     const { systemNamespace } = cluster;
@@ -87,12 +87,13 @@ export function checkConfig(cluster: Cluster, namespaces: readonly string[]): Pr
         : judged(at, DEFAULTS_CONFIG.key, text);
     if (lines.some(({ level }) => level === "fail")) return lines;
     const settings = parseDispatcherDefaults(parseYaml(text ?? "")[0]);
-    for (const namespace of namespaces) {
+    // Somebody may look into some of the namespaces only.
+    const others = namespaces.map((namespace) => {
       const scope = namespace === systemNamespace ? undefined : namespace;
       const { configName } = settingsFor(settings, scope);
-      lines.push(...(await natsConfigLines(cluster, namespace, configName)));
-    }
-    return lines;
+      return guarded("configuration", () => natsConfigLines(cluster, namespace, configName));
+    });
+    return [...lines, ...(await Promise.all(others)).flat()];
   });
 }
 

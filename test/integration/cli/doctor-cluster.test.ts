@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Line } from "../../../src/cli/diagnosis.ts";
 import type { KubeObject } from "../../../src/kube/resource.ts";
-import type { ApiStandIn } from "../../support/api-stand-in.ts";
+import { type ApiStandIn, sendStatus } from "../../support/api-stand-in.ts";
 import { runCli } from "../../support/cli.ts";
 import { type DataPlane, startDataPlane } from "../../support/data-plane.ts";
 import { faulty, linesOf } from "../../support/doctor-lines.ts";
@@ -54,6 +54,13 @@ function configMap(api: ApiStandIn, name: string, data: Record<string, string>):
 function deployment(api: ApiStandIn, role: string, replicas: number, availableReplicas: number) {
   const name = `jetstream-ch-${role}`;
   put(api, "deployments", { name, spec: { replicas }, status: { availableReplicas } });
+}
+
+/** Puts in a channel whose namespace has a dispatcher of its own. */
+function scopedChannel(api: ApiStandIn, namespace: string): void {
+  const annotations = { "eventing.knative.dev/scope": "namespace" };
+  const collection = COLLECTIONS.channels.replace("default", namespace);
+  api.put(collection, { metadata: { name: "scoped", namespace, annotations } });
 }
 
 describe("an installation that is as it should be", () => {
@@ -225,6 +232,32 @@ describe("an installation of which a part is broken", () => {
     expect(line).toMatchObject({ level: "warn", check: "your permissions" });
     expect(line?.message).toContain("get pods/proxy in knative-eventing");
     expect(more).toEqual([]);
+  });
+
+  it("is told of: namespaces that the person may look into, beside one of which that is not so", async () => {
+    const env = await installation((api) => {
+      for (const namespace of ["a-team", "default"]) scopedChannel(api, namespace);
+      const { fault } = api;
+      api.fault = (request, response) => {
+        if (!request.path.startsWith("/api/v1/namespaces/a-team/")) return fault(request, response);
+        sendStatus(response, 403, "Forbidden");
+        return true;
+      };
+    });
+    const check = "configuration";
+    const lines = await linesOf(dispatcher(), env);
+    expect(lines.filter((line) => line.check === check)).toEqual([
+      { level: "ok", check, message: expect.stringContaining("config-ch-jetstream-defaults") },
+      { level: "ok", check, message: "knative-eventing/config-jetstream is valid" },
+      {
+        ...{ level: "warn", check, remedy: expect.stringContaining("docs/cli.md") },
+        message: expect.stringContaining("not looked at: cannot get configmaps a-team/"),
+      },
+      {
+        ...{ level: "fail", check, remedy: expect.stringContaining("create ConfigMap default/") },
+        message: "default/config-jetstream is not there",
+      },
+    ]);
   });
 
   it("is told of: a dispatcher that cannot be asked", async () => {
