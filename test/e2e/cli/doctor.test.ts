@@ -28,7 +28,6 @@ let installation: Installation;
 let namespace: string;
 let admin: Somebody;
 let env: Record<string, string>;
-let dispatcherUrl: string;
 let natsConfig: string;
 /** What other tests have left in their namespaces is theirs. */
 let others: string[];
@@ -51,10 +50,10 @@ beforeAll(async () => {
   } as KubeObject);
   await untilReady();
   await available(client, "jetstream-ch-dispatcher");
-  const [pod] = installation.kubelet
-    .pods({ namespace: SYSTEM_NAMESPACE })
-    .filter(({ labels }) => labels["messaging.knative.dev/role"] === "dispatcher");
-  dispatcherUrl = `http://${pod?.addressOf("admin")}`;
+  await eventually(() => dispatcherPods().length === 1, {
+    within: 60_000,
+    what: "one Pod of the dispatcher alone, with the configuration of these tests",
+  });
   const account = { namespace, name: "admin", systemNamespace: SYSTEM_NAMESPACE, everywhere: true };
   admin = await somebody({ client, cluster }, account, [
     "jetstream-channel-viewer",
@@ -92,8 +91,20 @@ async function untilReady(): Promise<void> {
   );
 }
 
-async function examine(...more: string[]): Promise<Line[]> {
-  const lines = await linesOf(["--dispatcher-url", dispatcherUrl, ...more], env);
+const dispatcherPods = () =>
+  installation.kubelet.pods({
+    namespace: SYSTEM_NAMESPACE,
+    labels: { "messaging.knative.dev/role": "dispatcher" },
+  });
+
+/** Gives `--dispatcher-url` with the Pod that stays: channels that others have left may have had one made before the configuration. */
+function asked(): string[] {
+  const pod = dispatcherPods().find(({ isReady, isTerminating }) => isReady && !isTerminating);
+  return ["--dispatcher-url", `http://${pod?.addressOf("admin")}`];
+}
+
+async function examine(more: string[] = [], who = env): Promise<Line[]> {
+  const lines = await linesOf([...asked(), ...more], who);
   return lines.filter(({ message }) => !others.some((name) => message.includes(name)));
 }
 
@@ -104,7 +115,7 @@ const config = (name: string, data: Record<string, string>) =>
   );
 
 it("finds an installation as it should be, with the documented roles and no others", async () => {
-  const lines = await examine("--nats-url", nats.url);
+  const lines = await examine(["--nats-url", nats.url]);
   expect(faulty(lines)).toEqual([]);
   expect(lines.map(({ check }) => check)).toEqual(
     expect.arrayContaining([
@@ -117,7 +128,7 @@ it("finds an installation as it should be, with the documented roles and no othe
 
 it("is not alone in that: status shows the channel as Ready, with its address", async () => {
   const given = ["status", "orders", "-n", namespace, "-o", "json"];
-  const { out } = await runCli([...given, "--dispatcher-url", dispatcherUrl], { env });
+  const { out } = await runCli([...given, ...asked()], { env });
   const { channels } = JSON.parse(out) as { channels: ChannelReport[] };
   expect(channels).toMatchObject([
     {
@@ -139,7 +150,7 @@ it("tells of a stream of this cluster whose channel is gone", async () => {
     metadata: streamMetadataFor({ ...owner, origin: "created" }),
   });
   // From the dispatcher, and the same from here: it is one stream.
-  expect(faulty(await examine("--nats-url", nats.url))).toMatchObject([
+  expect(faulty(await examine(["--nats-url", nats.url]))).toMatchObject([
     {
       level: "warn",
       check: "streams",
@@ -166,7 +177,7 @@ it("tells of somebody who may not look, and goes on", async () => {
   const account = { namespace, name: "nobody" };
   await client.create({ apiVersion: "v1", kind: "ServiceAccount", metadata: account });
   const nobody = { KUBECONFIG: await kubeconfigFor(client, inject("cluster"), account) };
-  const lines = await linesOf(["--dispatcher-url", dispatcherUrl], nobody);
+  const lines = await examine([], nobody);
   const checks = new Map(faulty(lines).map((line) => [line.check, line]));
   expect([...checks.keys()].sort()).toEqual([
     ...["CRD", "Go webhooks", "channels", "configuration", "controller", "dispatcher"],
